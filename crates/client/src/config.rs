@@ -1,0 +1,66 @@
+//! What a client is told at its start, and why it may not take what it is told later.
+
+use hubbub_protocol::{Instance, ResumeToken, RoomAddress, TextError, UserName};
+
+/// What a client is and wants.
+#[derive(Clone, Debug)]
+pub struct CoreConfig {
+    /// The wished name.
+    pub name: UserName,
+    /// The scope of the send counters: 16 bytes from a good random source, fresh for each core.
+    /// Whoever knows them can take the client's place.
+    pub instance: Instance,
+    /// The token of an earlier run's welcome, to be that user again.
+    pub resume: Option<ResumeToken>,
+    /// The conversations to be in, at most
+    /// [`CONVERSATIONS_MAX`](crate::conversation::CONVERSATIONS_MAX).
+    pub conversations: Vec<RoomAddress>,
+    /// Whether to attach to all conversations that the server says the user is in already.
+    pub follow: bool,
+    /// Events to keep of each conversation; 0 keeps none, only the position.
+    pub kept_events_max: usize,
+    /// Sends that may wait for their acknowledgement, on their way and behind them.
+    pub sends_max: usize,
+}
+
+impl CoreConfig {
+    /// A client that keeps 500 events of each conversation and lets 1,024 sends wait, wants no
+    /// conversation yet and follows those that it is in.
+    #[must_use]
+    pub fn new(name: UserName, instance: Instance) -> Self {
+        Self {
+            name,
+            instance,
+            resume: None,
+            conversations: Vec::new(),
+            follow: true,
+            kept_events_max: 500,
+            sends_max: 1024,
+        }
+    }
+}
+
+/// Why a send was not taken.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SendError {
+    /// The text breaks a rule.
+    #[error(transparent)]
+    Text(#[from] TextError),
+    /// Too many sends wait for the server. Try again when some are acknowledged.
+    #[error("{0} messages wait for the server already; try again when it has taken some")]
+    Full(usize),
+    /// The server or the program ended this client.
+    #[error("this client has ended; start another one")]
+    Stopped,
+}
+
+/// Why a request was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AskError {
+    /// There is no session. Ask again after the next [`Connected`](crate::ClientEvent::Connected).
+    #[error("not connected to the server at the moment; try again when it is back")]
+    Offline,
+    /// Too many requests wait for an answer.
+    #[error("too many requests wait for the server; try again when it has answered some")]
+    Full,
+}

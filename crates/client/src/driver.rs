@@ -1,0 +1,194 @@
+//! Runs a [`Core`](crate::Core) over TCP with tokio: the handle that programs hold.
+//!
+//! The task behind it is in `driver/task.rs` and `driver/commands.rs`; how programs are told what went wrong in
+//! `driver/error.rs`. TLS is not here yet.
+
+mod commands;
+mod connect;
+mod error;
+mod task;
+mod waiters;
+
+pub use error::ClientError;
+
+use crate::address::ServerAddress;
+use crate::config::CoreConfig;
+use crate::event::ClientEvent;
+use commands::{Answer, Ask, Command};
+use hubbub_protocol::frame::{MessageKind, Page};
+use hubbub_protocol::{Instance, Position, RoomAddress, RoomName, UserName, WallMs};
+use tokio::sync::{mpsc, oneshot};
+
+/// Events that wait for a program before the client stops reading, so that the server's bound for
+/// slow readers holds and memory does not grow.
+pub const EVENTS_WAITING_MAX: usize = 1024;
+/// Commands of a program that wait for the client's task.
+const COMMANDS_WAITING_MAX: usize = 256;
+
+/// A connected client. It comes back after lost connections by itself. Clones speak for the same
+/// session; when the last one is dropped, the session ends.
+#[derive(Clone, Debug)]
+pub struct Client {
+    commands: mpsc::Sender<Command>,
+    address: ServerAddress,
+}
+
+/// What happens to a client, in order. Read it, or drop it: a program that holds it and does not
+/// read stops its client, acknowledgements included.
+#[derive(Debug)]
+pub struct Events {
+    events: mpsc::Receiver<ClientEvent>,
+}
+
+impl Events {
+    /// The next event; `None` after the client has ended. Safe to cancel.
+    pub async fn next(&mut self) -> Option<ClientEvent> {
+        self.events.recv().await
+    }
+}
+
+/// A fresh scope of send counters, from the operating system.
+///
+/// # Errors
+/// The system has no randomness to give.
+pub fn random_instance() -> Result<Instance, ClientError> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(|error| ClientError::NoRandomness(error.to_string()))?;
+    Ok(Instance(bytes))
+}
+
+impl Client {
+    /// Connects and logs in; needs a tokio runtime with I/O and time. Returns after the welcome;
+    /// the wanted conversations are joined afterwards.
+    ///
+    /// # Errors
+    /// The first attempt's failure, with the address and the way out. Later ones are repeated.
+    pub async fn connect(address: &str, config: CoreConfig) -> Result<(Self, Events), ClientError> {
+        let address: ServerAddress = address.parse()?;
+        let socket = connect::connect(&address).await?;
+        let (commands, commands_rx) = mpsc::channel(COMMANDS_WAITING_MAX);
+        let (events_tx, events) = mpsc::channel(EVENTS_WAITING_MAX);
+        let (ready, welcomed) = oneshot::channel();
+        let task = task::Task::new(address.clone(), config, commands_rx, events_tx, ready);
+        tokio::spawn(task.run(socket));
+        welcomed.await.unwrap_or(Err(ClientError::NoWelcome { address: address.clone() }))?;
+        Ok((Self { commands, address }, Events { events }))
+    }
+
+    /// Where this client connects to.
+    #[must_use]
+    pub fn address(&self) -> &ServerAddress {
+        &self.address
+    }
+
+    /// Says something, and waits until the server has it, also over lost connections. Whoever gives
+    /// up waiting (a time-out) does not take the message back.
+    ///
+    /// # Errors
+    /// The text breaks a rule, the server refuses it for good, or the client ends first.
+    pub async fn send(
+        &self,
+        to: RoomAddress,
+        text: impl Into<String>,
+        kind: MessageKind,
+    ) -> Result<Position, ClientError> {
+        let text = text.into();
+        self.command(|answer| Command::Send { to, text, kind, answer }).await
+    }
+
+    /// Joins a conversation, now and after every lost connection, and waits until that is done.
+    /// Returns the name that it has.
+    ///
+    /// # Errors
+    /// The server refuses, or the client ends first.
+    pub async fn join(&self, conversation: RoomAddress) -> Result<RoomAddress, ClientError> {
+        self.command(|answer| Command::Join { conversation, answer }).await
+    }
+
+    /// Leaves a room. [`ClientEvent::Left`] tells when that is done.
+    ///
+    /// # Errors
+    /// The client has ended.
+    pub async fn leave(&self, room: RoomName) -> Result<(), ClientError> {
+        self.command(|answer| Command::Leave { room, answer }).await
+    }
+
+    /// Reads what was said: a [`ClientEvent::HistoryPage`].
+    ///
+    /// # Errors
+    /// The server refuses, or there is no connection at the moment.
+    pub async fn history(
+        &self,
+        of: RoomAddress,
+        page: Page,
+        limit: Option<u32>,
+    ) -> Result<ClientEvent, ClientError> {
+        self.ask(Ask::History { of, page, limit }).await
+    }
+
+    /// Lists the rooms: a [`ClientEvent::RoomList`].
+    ///
+    /// # Errors
+    /// As for [`history`](Self::history).
+    pub async fn rooms(&self, after: Option<String>) -> Result<ClientEvent, ClientError> {
+        self.ask(Ask::Rooms { after }).await
+    }
+
+    /// Lists the members of a room: a [`ClientEvent::UserList`].
+    ///
+    /// # Errors
+    /// As for [`history`](Self::history).
+    pub async fn members(
+        &self,
+        room: RoomName,
+        after: Option<String>,
+    ) -> Result<ClientEvent, ClientError> {
+        self.ask(Ask::Members { room, after }).await
+    }
+
+    /// Lists who is online: a [`ClientEvent::UserList`].
+    ///
+    /// # Errors
+    /// As for [`history`](Self::history).
+    pub async fn users(&self, after: Option<String>) -> Result<ClientEvent, ClientError> {
+        self.ask(Ask::Users { after }).await
+    }
+
+    /// A fence: returns the server's clock after everything that was on its way is answered.
+    ///
+    /// # Errors
+    /// As for [`history`](Self::history).
+    pub async fn ping(&self) -> Result<WallMs, ClientError> {
+        match self.ask(Ask::Ping).await? {
+            ClientEvent::Pong { time, .. } => Ok(time),
+            _ => Err(ClientError::Lost),
+        }
+    }
+
+    /// Takes another name after a [`ClientEvent::NameRefused`], and goes on.
+    ///
+    /// # Errors
+    /// The client has ended.
+    pub async fn set_name(&self, name: UserName) -> Result<(), ClientError> {
+        self.command(|answer| Command::SetName { name, answer }).await
+    }
+
+    /// Ends the session and waits until it has ended. The name is free at once. Sends that are not
+    /// acknowledged yet may or may not arrive.
+    pub async fn close(self) {
+        if self.commands.send(Command::Quit).await.is_ok() {
+            self.commands.closed().await;
+        }
+    }
+
+    async fn ask(&self, what: Ask) -> Result<ClientEvent, ClientError> {
+        self.command(|answer| Command::Ask { what, answer }).await
+    }
+
+    async fn command<T>(&self, make: impl FnOnce(Answer<T>) -> Command) -> Result<T, ClientError> {
+        let ended = || ClientError::Ended { text: "this client has ended".into() };
+        let (answer, answered) = oneshot::channel();
+        self.commands.send(make(answer)).await.map_err(|_| ended())?;
+        answered.await.unwrap_or_else(|_| Err(ended()))
+    }
+}

@@ -1,0 +1,123 @@
+//! What a refusal means: try again, give up, or stop (invariant 12).
+
+use crate::backoff;
+use crate::conversation::{Attachment, ConversationId};
+use crate::core::Core;
+use crate::event::{ClientEvent, ConnectionState, LocalId, RequestId, SendState};
+use crate::requests::Waiting;
+use hubbub_protocol::{ErrorCode, MonoMs, NextStep, RoomAddress};
+
+/// An `error` frame, without the number of its request and the suggestion.
+pub(crate) struct Refusal {
+    pub(crate) code: ErrorCode,
+    pub(crate) next: NextStep,
+    pub(crate) text: String,
+}
+
+impl Core {
+    pub(crate) fn refused(
+        &mut self,
+        now: MonoMs,
+        id: Option<u64>,
+        refusal: Refusal,
+        suggestion: Option<String>,
+    ) {
+        match self.requests.answer(id) {
+            Some(Waiting::Hello) => self.hello_refused(refusal, suggestion),
+            Some(Waiting::Join { conversation, asked }) => {
+                self.join_refused(now, conversation, asked, refusal);
+            }
+            Some(Waiting::Leave { room }) => {
+                let address = RoomAddress::Room(room.clone());
+                if refusal.code == ErrorCode::NotMember {
+                    self.left(room);
+                } else {
+                    self.tell(None, Some(address), refusal);
+                }
+            }
+            Some(Waiting::Send { local }) => self.send_refused(now, local, refusal),
+            Some(Waiting::Asked) => self.tell(id.map(RequestId), None, refusal),
+            Some(Waiting::KeepAlive) => {}
+            None => self.tell(None, None, refusal),
+        }
+    }
+
+    fn hello_refused(&mut self, refusal: Refusal, suggestion: Option<String>) {
+        let Refusal { code, next, text } = refusal;
+        if matches!(code, ErrorCode::NameTaken | ErrorCode::NameInvalid) {
+            // The token has not helped, so the hold is over. Asking again by ourselves, or taking
+            // another name, would make a stranger of the user without a word.
+            self.session.token = None;
+            self.session.name_refused = true;
+            self.session.state = ConnectionState::NameRefused;
+            self.events.push_back(ClientEvent::NameRefused { code, text, suggestion });
+            return;
+        }
+        self.session.told(next);
+        self.tell(None, None, Refusal { code, next, text });
+    }
+
+    fn join_refused(
+        &mut self,
+        now: MonoMs,
+        id: ConversationId,
+        asked: RoomAddress,
+        refusal: Refusal,
+    ) {
+        let jitter = self.outbox.jitter();
+        let Some(conversation) = self.conversations.get_mut(id) else { return };
+        if refusal.next == NextStep::Retry {
+            conversation.failures += 1;
+            let delay = backoff::delay_ms(conversation.failures, backoff::spread(jitter ^ now.0));
+            conversation.attachment = Attachment::JoinHeld { until: now.plus(delay) };
+            return;
+        }
+        let began = conversation.timeline.position().is_some();
+        let was_asked = conversation.asked.take().is_some();
+        conversation.attachment = Attachment::Detached;
+        match conversation.address {
+            // The other is away, or a new guest without a word said yet. What we have stays
+            // readable, and the chat goes on with the next message.
+            RoomAddress::User(_) if began && !was_asked => return,
+            RoomAddress::User(_) if began => {}
+            RoomAddress::Room(ref room) if began => {
+                let room = room.clone();
+                self.conversations.remove(id);
+                self.events.push_back(ClientEvent::Left { room });
+            }
+            RoomAddress::User(_) | RoomAddress::Room(_) => {
+                self.conversations.remove(id);
+            }
+        }
+        self.tell(None, Some(asked), refusal);
+    }
+
+    fn send_refused(&mut self, now: MonoMs, local: LocalId, refusal: Refusal) {
+        let for_good = matches!(refusal.next, NextStep::Correct | NextStep::Stop);
+        if !for_good || refusal.code == ErrorCode::NotMember && self.is_coming_in(local) {
+            self.outbox.retry(now, local);
+            return;
+        }
+        if self.outbox.finish(local).is_some() {
+            let state = SendState::Failed { code: refusal.code, text: refusal.text };
+            self.events.push_back(ClientEvent::Send { local, state });
+        }
+    }
+
+    /// Whether the send went to a room whose `join` was put off: then it came too early only.
+    fn is_coming_in(&self, local: LocalId) -> bool {
+        let Some(send) = self.outbox.get(local) else { return false };
+        let Some(id) = self.conversations.find(&send.conversation) else { return false };
+        matches!(self.attachment(id), Attachment::Joining | Attachment::JoinHeld { .. })
+    }
+
+    fn tell(
+        &mut self,
+        request: Option<RequestId>,
+        conversation: Option<RoomAddress>,
+        refusal: Refusal,
+    ) {
+        let Refusal { code, next, text } = refusal;
+        self.events.push_back(ClientEvent::Refused { request, conversation, code, next, text });
+    }
+}

@@ -1,0 +1,148 @@
+//! What a program may want of its client.
+
+use crate::config::{AskError, SendError};
+use crate::conversation::target;
+use crate::core::Core;
+use crate::event::{ClientEvent, ConnectionState, LocalId, RequestId, SendState};
+use crate::requests::Waiting;
+use hubbub_protocol::frame::{ClientFrame, MessageKind, Page, Request};
+use hubbub_protocol::{Body, RoomAddress, RoomName, Text, UserName};
+
+impl Core {
+    /// Takes another name: for the next hello, and at once if the last was refused.
+    pub fn set_name(&mut self, name: UserName) {
+        self.config.name = name;
+        self.session.name_refused = false;
+        if self.session.state == ConnectionState::NameRefused {
+            self.session.state = ConnectionState::Greeting;
+            self.say_hello();
+        }
+    }
+
+    /// Wants to be in a conversation, now and after every lost connection. Answered by
+    /// [`ClientEvent::Joined`] or [`ClientEvent::Refused`].
+    ///
+    /// # Errors
+    /// `Full` with [`CONVERSATIONS_MAX`](crate::conversation::CONVERSATIONS_MAX) rooms.
+    pub fn join(&mut self, address: &RoomAddress) -> Result<(), AskError> {
+        let id = self.open(address).ok_or(AskError::Full)?;
+        if let Some(conversation) = self.conversations.get_mut(id) {
+            conversation.wanted = true;
+            conversation.asked = Some(address.clone());
+        }
+        if self.session.state == ConnectionState::Ready {
+            self.start_join(id);
+        }
+        Ok(())
+    }
+
+    /// Leaves a room, and does not come back after lost connections. Answered by
+    /// [`ClientEvent::Left`]. Sends to it that are still waiting are refused if they come later.
+    pub fn leave(&mut self, room: &RoomName) {
+        let Some(id) = self.conversations.find(&RoomAddress::Room(room.clone())) else { return };
+        if let Some(conversation) = self.conversations.get_mut(id) {
+            conversation.wanted = false;
+        }
+        if self.session.state == ConnectionState::Ready {
+            self.start_leave(room.clone());
+        }
+    }
+
+    /// Says something. It goes out when there is a session and is repeated until it is answered;
+    /// [`ClientEvent::Send`] tells how far it is.
+    ///
+    /// # Errors
+    /// The rule that the text breaks; `Full` at `sends_max`; `Stopped` when nothing will go out.
+    pub fn send(
+        &mut self,
+        to: &RoomAddress,
+        text: &str,
+        kind: MessageKind,
+    ) -> Result<LocalId, SendError> {
+        let text = Text::parse(text)?;
+        if self.session.state == ConnectionState::Stopped || self.session.quitting {
+            return Err(SendError::Stopped);
+        }
+        let body = match kind {
+            MessageKind::Text => Body::Text { text },
+            MessageKind::Action => Body::Action { text },
+        };
+        let full = SendError::Full(self.config.sends_max);
+        let local = self.outbox.push(to.clone(), body).ok_or(full)?;
+        self.events.push_back(ClientEvent::Send { local, state: SendState::Pending });
+        self.pump();
+        Ok(local)
+    }
+
+    /// Reads what was said. Answered by [`ClientEvent::HistoryPage`].
+    ///
+    /// # Errors
+    /// `Offline` without a session, `Full` with too many questions.
+    pub fn history(
+        &mut self,
+        of: &RoomAddress,
+        page: Page,
+        limit: Option<u32>,
+    ) -> Result<RequestId, AskError> {
+        self.ask_for_program(Request::History { target: target(of), page, limit })
+    }
+
+    /// Lists the rooms. Answered by [`ClientEvent::RoomList`].
+    ///
+    /// # Errors
+    /// As for [`history`](Self::history).
+    pub fn rooms(&mut self, after: Option<String>) -> Result<RequestId, AskError> {
+        self.ask_for_program(Request::Rooms { after })
+    }
+
+    /// Lists the members of a room. Answered by [`ClientEvent::UserList`].
+    ///
+    /// # Errors
+    /// As for [`history`](Self::history).
+    pub fn members(
+        &mut self,
+        room: &RoomName,
+        after: Option<String>,
+    ) -> Result<RequestId, AskError> {
+        self.ask_for_program(Request::Members { room: room.to_string(), after })
+    }
+
+    /// Lists who is online. Answered by [`ClientEvent::UserList`].
+    ///
+    /// # Errors
+    /// As for [`history`](Self::history).
+    pub fn users(&mut self, after: Option<String>) -> Result<RequestId, AskError> {
+        self.ask_for_program(Request::Users { after })
+    }
+
+    /// A fence: [`ClientEvent::Pong`] comes after the answers to everything that is on its way.
+    /// Sends that wait for others to be answered (more than the server's window) are not.
+    ///
+    /// # Errors
+    /// As for [`history`](Self::history).
+    pub fn ping(&mut self) -> Result<RequestId, AskError> {
+        self.ask_for_program(Request::Ping)
+    }
+
+    /// Ends the session, and this core. Sends that are not acknowledged yet may or may not arrive.
+    pub fn quit(&mut self) {
+        self.session.quitting = true;
+        match self.session.state {
+            ConnectionState::Offline => self.session.state = ConnectionState::Stopped,
+            ConnectionState::Stopped | ConnectionState::Dead => {}
+            ConnectionState::Greeting | ConnectionState::NameRefused | ConnectionState::Ready => {
+                self.transmit.push_back(ClientFrame { id: None, request: Request::Quit });
+            }
+        }
+    }
+
+    fn ask_for_program(&mut self, request: Request) -> Result<RequestId, AskError> {
+        if self.session.state != ConnectionState::Ready {
+            return Err(AskError::Offline);
+        }
+        if self.requests.is_full() {
+            return Err(AskError::Full);
+        }
+        Ok(self.ask(Waiting::Asked, request))
+    }
+}

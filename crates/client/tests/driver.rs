@@ -1,0 +1,239 @@
+//! The driver against a scripted server on a free port. Waiting is by fence: a frame, an event.
+#![cfg(feature = "tokio")]
+#![allow(clippy::unwrap_used)]
+
+use hubbub_client::{Client, ClientError, ClientEvent, CoreConfig, Events};
+use hubbub_protocol::frame::{ClientFrame, MessageKind, Page, Request};
+use hubbub_protocol::{Instance, RoomAddress, RoomName, UserName};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+
+const WELCOME: &str = r#"{"ev":"welcome","id":ID,"version":1,"server":"test","user":{"id":1,"name":"ann"},"resume":"01010101010101010101010101010101","resumed":false,"epoch":1,"lobby":"lobby","rooms":[],"privates":[],"limits":{"frame_bytes":65536,"text_bytes":4096,"text_lines":100,"sends_in_flight":32,"page":100},"time":1}"#;
+const JOINED: &str = r#"{"ev":"joined","id":ID,"room":"lobby","room_id":9,"epoch":1,"seq":4,"catch_up":"live","retention":"forever","members":1,"created":false}"#;
+const SENT: &str =
+    r#"{"ev":"sent","id":ID,"room_id":9,"epoch":1,"seq":5,"time":7,"repeated":false}"#;
+const MESSAGE: &str = r#"{"ev":"message","room":"lobby","room_id":9,"epoch":1,"seq":6,"time":8,"from":{"id":2,"name":"bob"},"kind":"text","text":"hé"}"#;
+const BYE: &str = r#"{"ev":"close","code":"bye","next":"stop","text":"Goodbye."}"#;
+
+/// The server's side of one connection.
+struct Peer {
+    stream: BufReader<TcpStream>,
+}
+
+impl Peer {
+    async fn accept(listener: &TcpListener) -> Self {
+        Self { stream: BufReader::new(listener.accept().await.unwrap().0) }
+    }
+    async fn get(&mut self) -> (u64, Request) {
+        let mut line = String::new();
+        self.stream.read_line(&mut line).await.unwrap();
+        let frame: ClientFrame = serde_json::from_str(&line).unwrap();
+        (frame.id.unwrap_or(0), frame.request)
+    }
+    async fn put(&mut self, bytes: &[u8]) {
+        self.stream.write_all(bytes).await.unwrap();
+        self.stream.flush().await.unwrap();
+    }
+    async fn answer(&mut self, id: u64, line: &str) {
+        self.put((line.replace("ID", &id.to_string()) + "\n").as_bytes()).await;
+    }
+    /// Takes hello and the join of the lobby.
+    async fn log_in(&mut self) {
+        let (id, hello) = self.get().await;
+        assert!(matches!(hello, Request::Hello { .. }));
+        self.answer(id, WELCOME).await;
+        let (id, join) = self.get().await;
+        assert!(matches!(join, Request::Join { .. }));
+        self.answer(id, JOINED).await;
+    }
+}
+
+fn lobby() -> RoomAddress {
+    RoomAddress::Room(RoomName::parse("lobby").unwrap())
+}
+
+fn config() -> CoreConfig {
+    let mut config = CoreConfig::new(UserName::parse("ann").unwrap(), Instance([7; 16]));
+    config.conversations = vec![lobby()];
+    config
+}
+
+fn run(test: impl Future<Output = ()>) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let limit = std::time::Duration::from_secs(30);
+    runtime.block_on(async { tokio::time::timeout(limit, test).await.expect("the test hangs") });
+}
+
+async fn listen() -> (TcpListener, String) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    (listener, address)
+}
+
+async fn logged_in(listener: &TcpListener, address: &str) -> (Client, Events, Peer) {
+    let peer = async {
+        let mut peer = Peer::accept(listener).await;
+        peer.log_in().await;
+        peer
+    };
+    let (client, peer) = tokio::join!(Client::connect(address, config()), peer);
+    let (client, events) = client.unwrap();
+    (client, events, peer)
+}
+
+async fn until<T>(events: &mut Events, wanted: impl Fn(&ClientEvent) -> Option<T>) -> T {
+    loop {
+        let event = events.next().await.expect("the client ended");
+        if let Some(found) = wanted(&event) {
+            return found;
+        }
+    }
+}
+
+#[test]
+fn packets_may_be_merged_and_split() {
+    run(async {
+        let (listener, address) = listen().await;
+        let (client, mut events, mut peer) = logged_in(&listener, &address).await;
+        let send = client.send(lobby(), "mine", MessageKind::Text);
+        let serve = async {
+            let (id, _) = peer.get().await;
+            let stream = SENT.replace("ID", &id.to_string()) + "\r\n" + MESSAGE + "\n";
+            // Cut inside of a number, a line end and a character.
+            let e = stream.find('é').unwrap();
+            let end = stream.find('\r').unwrap();
+            let cuts = [0, 20, end + 1, e + 1, stream.len()];
+            for (from, to) in cuts.iter().zip(&cuts[1..]) {
+                peer.put(&stream.as_bytes()[*from..*to]).await;
+                tokio::task::yield_now().await;
+            }
+        };
+        let (position, ()) = tokio::join!(send, serve);
+        assert_eq!(position.unwrap().seq.0, 5);
+        let text = until(&mut events, |event| match event {
+            ClientEvent::NewEvent { event, .. } if event.seq.0 == 6 => Some(event.body.clone()),
+            _ => None,
+        });
+        assert_eq!(text.await.text().as_str(), "hé");
+    });
+}
+
+#[test]
+fn a_send_survives_a_lost_connection() {
+    run(async {
+        let (listener, address) = listen().await;
+        let (client, mut events, mut peer) = logged_in(&listener, &address).await;
+        let send = client.send(lobby(), "mine", MessageKind::Text);
+        let serve = async {
+            let (_, first) = peer.get().await;
+            drop(peer);
+            let mut peer = Peer::accept(&listener).await;
+            peer.log_in().await;
+            let (id, again) = peer.get().await;
+            assert_eq!(first, again);
+            peer.answer(id, SENT).await;
+            peer
+        };
+        let (position, _peer) = tokio::join!(send, serve);
+        assert_eq!(position.unwrap().seq.0, 5);
+        let lost = |event: &ClientEvent| match event {
+            ClientEvent::Disconnected { returns } => Some(*returns),
+            _ => None,
+        };
+        assert!(until(&mut events, lost).await);
+    });
+}
+
+#[test]
+fn close_says_quit_and_ends_the_events() {
+    run(async {
+        let (listener, address) = listen().await;
+        let (client, mut events, mut peer) = logged_in(&listener, &address).await;
+        let serve = async {
+            assert!(matches!(peer.get().await.1, Request::Quit));
+            peer.answer(0, BYE).await;
+        };
+        tokio::join!(client.clone().close(), serve);
+        while events.next().await.is_some() {}
+        let late = client.send(lobby(), "late", MessageKind::Text).await;
+        assert!(matches!(late, Err(ClientError::Ended { .. })), "{late:?}");
+    });
+}
+
+#[test]
+fn questions_are_answered_or_lost() {
+    run(async {
+        let (listener, address) = listen().await;
+        let (client, events, mut peer) = logged_in(&listener, &address).await;
+        drop(events);
+        let serve = async {
+            let (id, _) = peer.get().await;
+            peer.answer(id, r#"{"ev":"pong","id":ID,"time":77}"#).await;
+        };
+        let (time, ()) = tokio::join!(client.ping(), serve);
+        assert_eq!(time.unwrap().0, 77);
+        let serve = async {
+            peer.get().await;
+            drop(peer);
+        };
+        let (page, ()) = tokio::join!(client.history(lobby(), Page::Latest, None), serve);
+        assert_eq!(page, Err(ClientError::Lost));
+    });
+}
+
+#[test]
+fn a_program_that_does_not_read_gets_everything_later() {
+    run(async {
+        let (listener, address) = listen().await;
+        let (client, mut events, mut peer) = logged_in(&listener, &address).await;
+        // More than the client holds for its program; the rest waits in the sockets.
+        for seq in 5..2005 {
+            peer.answer(0, &MESSAGE.replace("\"seq\":6", &format!("\"seq\":{seq}"))).await;
+        }
+        for seq in 5..2005 {
+            let next = until(&mut events, |event| match event {
+                ClientEvent::NewEvent { event, .. } => Some(event.seq.0),
+                _ => None,
+            });
+            assert_eq!(next.await, seq);
+        }
+        drop(client);
+        assert!(matches!(peer.get().await.1, Request::Quit), "nobody holds the client");
+    });
+}
+
+#[test]
+fn a_taken_name_names_the_way_out() {
+    run(async {
+        let (listener, address) = listen().await;
+        let serve = async {
+            let mut peer = Peer::accept(&listener).await;
+            let (id, _) = peer.get().await;
+            let error = r#"{"ev":"error","id":ID,"code":"name_taken","next":"correct","text":"'ann' is taken","suggestion":"ann2"}"#;
+            peer.answer(id, error).await;
+            peer
+        };
+        let (client, _peer) = tokio::join!(Client::connect(&address, config()), serve);
+        assert_eq!(client.unwrap_err().to_string(), "'ann' is taken ('ann2' is free)");
+    });
+}
+
+#[test]
+fn failures_name_the_address_and_the_way_out() {
+    run(async {
+        let (listener, address) = listen().await;
+        drop(listener);
+        let refused = Client::connect(&address, config()).await.unwrap_err().to_string();
+        let expected = format!(
+            "nothing listens at {address}; is the server running? start one with `hubbub serve`"
+        );
+        assert_eq!(refused, expected);
+        let (listener, address) = listen().await;
+        let serve = async { drop(Peer::accept(&listener).await) };
+        let (client, ()) = tokio::join!(Client::connect(&address, config()), serve);
+        let silent = client.unwrap_err().to_string();
+        assert!(silent.contains(&address) && silent.contains("Hubbub server"), "{silent}");
+        let malformed = Client::connect("host:x", config()).await.unwrap_err();
+        assert!(matches!(malformed, ClientError::Address(_)));
+    });
+}

@@ -1,0 +1,34 @@
+//! What an operator may choose about the hub.
+
+use hubbub_protocol::frame::Retention;
+use hubbub_protocol::{RoomName, limits};
+
+/// The hub's settings. The defaults are those of `protocol::limits`.
+#[derive(Clone, Debug)]
+pub struct HubConfig {
+    /// The room that everybody begins in.
+    pub lobby: RoomName,
+    /// What a room keeps if its maker doesn't say.
+    pub retention: Retention,
+    /// An empty room without history goes after this time, in milliseconds.
+    pub empty_room_ms: u64,
+    /// A lost session's user is held for this time, in milliseconds.
+    pub resume_hold_ms: u64,
+    /// Above this number of members, joins and leaves are not announced one by one.
+    pub presence_members: usize,
+    /// How often such a room's count is announced, in milliseconds.
+    pub presence_count_ms: u64,
+}
+
+impl Default for HubConfig {
+    fn default() -> Self {
+        Self {
+            lobby: RoomName::parse("lobby").expect("a valid name"),
+            retention: Retention::Forever,
+            empty_room_ms: limits::EMPTY_ROOM_MS,
+            resume_hold_ms: limits::RESUME_HOLD_MS,
+            presence_members: limits::PRESENCE_MEMBERS,
+            presence_count_ms: limits::PRESENCE_COUNT_MS,
+        }
+    }
+}

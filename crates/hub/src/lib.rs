@@ -1,0 +1,29 @@
+//! The hub: the state machine that decides everything — who is where, who may do what, in which
+//! order, and what is delivered to whom.
+//!
+//! [`Hub::handle`] takes one [`Input`] and appends [`Effect`]s. It is deterministic: time,
+//! randomness and the answers of slow work come in as inputs (invariant 8). The caller carries the
+//! effects out in their order.
+//!
+//! Deliberately not here: async, sockets, clocks, randomness, JSON, SQL. The way of a message:
+//! `command::send` admits it and gives it its number → [`Effect::Persist`] → the caller commits →
+//! [`Input::Persisted`] → `sequencer` releases it → [`Effect::Deliver`] and the sender's answer.
+
+mod catch_up;
+mod command;
+mod config;
+mod effect;
+mod hub;
+mod input;
+mod instance;
+mod names;
+mod presence;
+mod room;
+mod sequencer;
+mod session;
+mod user;
+
+pub use config::HubConfig;
+pub use effect::{Delivery, Effect, Refusal, Reply, Tag, Ticket};
+pub use hub::{Figures, Hub};
+pub use input::{Arrival, Command, Departure, Input, PageRead, Survivor};

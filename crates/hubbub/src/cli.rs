@@ -1,0 +1,152 @@
+//! The command line, as clap sees it. Man page and completions are made from it.
+#![allow(
+    rustdoc::broken_intra_doc_links,
+    reason = "the comments are help texts: `[::1]` is no link"
+)]
+
+use clap::{Args, Parser, Subcommand};
+use hubbub_client::ServerAddress;
+use hubbub_protocol::{RoomName, UserName};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// Private group chat for your own network.
+///
+/// Start a server with `hubbub serve`, then talk: `nc 127.0.0.1 5000` is enough. For scripts there
+/// are `hubbub send` and `hubbub tail`.
+#[derive(Debug, Parser)]
+#[command(name = "hubbub", version, arg_required_else_help = true)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Start a server.
+    ///
+    /// Needs no configuration and no other program. Everything that is said is kept in one folder.
+    /// Stop it with Ctrl-C or SIGTERM: everybody is told, and nothing acknowledged is lost.
+    Serve(ServeOptions),
+    /// Say something, and wait until it is stored.
+    ///
+    /// For scripts: exits with 0 only when the server has acknowledged every message, that is, when
+    /// it is on disk. A lost connection is made again meanwhile, and no message is said twice.
+    ///
+    ///   hubbub send chat.example --room lobby "The backup is done."
+    ///
+    ///   make 2>&1 | hubbub send chat.example --room builds
+    ///
+    /// Exit codes: 0 everything is acknowledged; 1 something was refused or not acknowledged in
+    /// time, or the server can't be reached (stderr says what); 2 wrong usage.
+    #[command(verbatim_doc_comment)]
+    Send(SendOptions),
+    /// Follow a room: what was said last, then what is said.
+    ///
+    /// Goes on after lost connections and restarts of the server, without a gap and without
+    /// repeating anything; stderr says when the connection is lost and when it is back.
+    ///
+    ///   hubbub tail chat.example --room lobby
+    ///
+    ///   hubbub tail chat.example --room builds --json | jq -r .text
+    ///
+    /// Runs until Ctrl-C or SIGTERM, or until nobody reads its output; each is exit code 0. Exit
+    /// code 1: the server can't be reached at the start, refuses, or ends it; 2 wrong usage.
+    #[command(verbatim_doc_comment)]
+    Tail(TailOptions),
+    /// Show what the native protocol is.
+    Protocol {
+        /// Print the JSON Schema of all frames.
+        #[arg(long)]
+        schema: bool,
+    },
+    /// Print the completions for a shell.
+    ///
+    /// For example: hubbub completions bash > ~/.local/share/bash-completion/completions/hubbub
+    Completions {
+        /// Which shell.
+        shell: clap_complete::Shell,
+    },
+    /// Print the man page.
+    ///
+    /// For example: hubbub man > ~/.local/share/man/man1/hubbub.1
+    Man,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ServeOptions {
+    /// Where to listen, for example 0.0.0.0:5000 or [::1]:5000. May be given several times. Port 0
+    /// picks a free port.
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:5000")]
+    pub(crate) listen: Vec<SocketAddr>,
+    /// The folder for everything that is kept; made if it isn't there [default: hubbub in the
+    /// user's data folder, such as ~/.local/share/hubbub].
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// What a new room keeps, if its maker doesn't say.
+    #[arg(long, value_name = "WHAT", default_value = "forever")]
+    pub(crate) history: History,
+}
+
+/// What a new room keeps.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub(crate) enum History {
+    /// Everything.
+    Forever,
+    /// Nothing.
+    None,
+}
+
+#[derive(Debug, Args)]
+#[command(group(clap::ArgGroup::new("to").required(true).args(["room", "user"])))]
+pub(crate) struct SendOptions {
+    /// The server: host, host:port or [ipv6]:port. Without a port, 5000.
+    #[arg(value_name = "ADDR")]
+    pub(crate) address: ServerAddress,
+    /// What to say; may have several lines. Without it, or with `-`, each line of stdin is a
+    /// message; empty lines are none. Control characters and terminal escapes (colours) are taken
+    /// out. Write `--` before a text that begins with a dash.
+    #[arg(value_name = "TEXT")]
+    pub(crate) text: Option<String>,
+    /// Say it in this room, which is made if there is none.
+    #[arg(long, value_name = "ROOM", value_parser = RoomName::parse)]
+    pub(crate) room: Option<RoomName>,
+    /// Say it to this user alone, who has to be online.
+    #[arg(long, value_name = "NAME", value_parser = UserName::known)]
+    pub(crate) user: Option<UserName>,
+    /// The name to say it under; it is an error if somebody has it [default: your login name, with
+    /// a number if it is taken].
+    #[arg(long, value_name = "NAME", value_parser = UserName::parse)]
+    pub(crate) name: Option<UserName>,
+    /// Give up when connecting, or a message since it was read, takes longer. Waiting for more
+    /// input does not count.
+    #[arg(long, value_name = "SECONDS", default_value_t = 30,
+          value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub(crate) timeout: u64,
+    /// Print the number that each message got in its conversation (its seq), one a line.
+    #[arg(long, short)]
+    pub(crate) verbose: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TailOptions {
+    /// The server: host, host:port or [ipv6]:port. Without a port, 5000.
+    #[arg(value_name = "ADDR")]
+    pub(crate) address: ServerAddress,
+    /// The room to follow, which is made if there is none.
+    #[arg(long, value_name = "ROOM", value_parser = RoomName::parse)]
+    pub(crate) room: RoomName,
+    /// Print one JSON object a line for programs, with the fields `room`, `epoch`, `seq` (the place
+    /// in the room; seq rises by one), `time` (milliseconds since 1970), `from` (a name), `kind`
+    /// (`text` or `action`) and `text`. More fields may follow in later versions.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// How many of the last messages to print first.
+    #[arg(long, short = 'n', value_name = "COUNT", default_value_t = 10,
+          value_parser = clap::value_parser!(u32).range(0..=10_000))]
+    pub(crate) last: u32,
+    /// The name to be in the room under; it is an error if somebody has it [default: your login
+    /// name with `-tail`, and a number if that is taken].
+    #[arg(long, value_name = "NAME", value_parser = UserName::parse)]
+    pub(crate) name: Option<UserName>,
+}

@@ -1,0 +1,248 @@
+//! `hubbub send`: says something, and ends well only when all of it is acknowledged.
+
+use crate::cli::SendOptions;
+use crate::guest::{self, Name, tell};
+use crate::input;
+use hubbub_client::{Client, ClientError, ClientEvent, Events};
+use hubbub_protocol::frame::MessageKind;
+use hubbub_protocol::{Position, RoomAddress, limits, sanitize};
+use std::collections::VecDeque;
+use std::error::Error;
+use std::future::{Future, poll_fn};
+use std::io::Write;
+use std::pin::Pin;
+use std::process::ExitCode;
+use std::task::Poll;
+use std::time::Duration;
+use tokio::time::{Instant, sleep_until, timeout_at};
+
+/// Messages of stdin on their way at once: what the server takes unanswered.
+const WINDOW: usize = limits::SENDS_IN_FLIGHT as usize;
+
+pub(crate) fn run(options: SendOptions) -> Result<ExitCode, Box<dyn Error>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let result = runtime.block_on(send(options));
+    runtime.shutdown_background();
+    Ok(match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(text) => {
+            tell(&text);
+            ExitCode::FAILURE
+        }
+    })
+}
+
+async fn send(options: SendOptions) -> Result<(), String> {
+    let limit = Duration::from_secs(options.timeout);
+    let deadline = Instant::now() + limit;
+    let to = match (&options.room, &options.user) {
+        (Some(room), _) => RoomAddress::Room(room.clone()),
+        (None, Some(user)) => RoomAddress::User(user.clone()),
+        (None, None) => return Err("say where to, with --room or --user".into()),
+    };
+    let mut name = Name::choose(options.name.clone(), "", "hubbub-send");
+    let connecting = guest::connect(&options.address, &mut name, Vec::new());
+    let (client, events) = match timeout_at(deadline, connecting).await {
+        Ok(connected) => connected.map_err(|error| error.to_string())?,
+        Err(_) => {
+            let (address, seconds) = (&options.address, options.timeout);
+            return Err(format!(
+                "{address} did not let us in within {seconds} s; nothing was sent"
+            ));
+        }
+    };
+    let mut sender = Sender { client: client.clone(), to, limit, verbose: options.verbose };
+    let work = async {
+        sender.join(deadline).await?;
+        match options.text {
+            Some(text) if text != "-" => sender.one(&text, deadline).await,
+            _ => sender.lines().await,
+        }
+    };
+    let result = tokio::select! {
+        result = work => result,
+        reason = watch(&client, events, &name) => Err(format!("{reason}; not everything is acknowledged")),
+    };
+    client.close().await;
+    result
+}
+
+/// Looks after the connection; returns why it is over for good.
+async fn watch(client: &Client, mut events: Events, name: &Name) -> String {
+    let mut reason = String::from("the server ended the session");
+    while let Some(event) = events.next().await {
+        match event {
+            ClientEvent::NameRefused { text, suggestion, .. } => {
+                let Some(other) = name.instead(suggestion.as_deref()) else { return text };
+                if client.set_name(other).await.is_err() {
+                    return text;
+                }
+            }
+            ClientEvent::Closed { text, .. } => reason = text,
+            _ => {}
+        }
+    }
+    reason
+}
+
+struct Sender {
+    client: Client,
+    to: RoomAddress,
+    limit: Duration,
+    verbose: bool,
+}
+
+impl Sender {
+    async fn join(&self, deadline: Instant) -> Result<(), String> {
+        if let RoomAddress::User(_) = self.to {
+            return Ok(());
+        }
+        match timeout_at(deadline, self.client.join(self.to.clone())).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) => Err(format!("can't go to {}: {error}", self.to)),
+            Err(_) => Err(format!("could not go to {} within {} s", self.to, self.limit.as_secs())),
+        }
+    }
+
+    /// The message of the command line.
+    async fn one(&mut self, text: &str, deadline: Instant) -> Result<(), String> {
+        match timeout_at(deadline, self.say(text)).await {
+            Ok(Ok(position)) => self.report(position),
+            Ok(Err(error)) => Err(format!("not sent: {error}")),
+            Err(_) => Err(self.not_in_time(1)),
+        }
+    }
+
+    /// The messages of stdin. One that is refused does not keep the others back.
+    async fn lines(&mut self) -> Result<(), String> {
+        let mut input = Some(input::lines());
+        let mut waiting = InOrder::default();
+        let (mut number, mut refused) = (0_u64, 0_u64);
+        loop {
+            let deadline = waiting.deadline();
+            tokio::select! {
+                line = next_line(&mut input), if input.is_some() && waiting.len() < WINDOW => {
+                    let Some(line) = line else {
+                        input = None;
+                        continue;
+                    };
+                    number += 1;
+                    match line {
+                        Ok(line) if sanitize::typed(&line).trim().is_empty() => {}
+                        Ok(line) => {
+                            waiting.push(number, Instant::now() + self.limit, Box::pin(self.say(&line)));
+                        }
+                        Err(why) => {
+                            refused += 1;
+                            tell(&format!("line {number} is not sent: {why}"));
+                        }
+                    }
+                }
+                (number, result) = waiting.next(), if !waiting.is_empty() => match result {
+                    Ok(position) => self.report(position)?,
+                    Err(ClientError::Ended { text }) => {
+                        return Err(format!("line {number} and what follows is not acknowledged: {text}"));
+                    }
+                    Err(error) => {
+                        refused += 1;
+                        tell(&format!("line {number} is not sent: {error}"));
+                    }
+                },
+                () = sleep_until(deadline), if !waiting.is_empty() => {
+                    return Err(self.not_in_time(waiting.len()));
+                }
+                else => break,
+            }
+        }
+        match refused {
+            0 => Ok(()),
+            count => Err(format!("{count} of {number} lines were not sent")),
+        }
+    }
+
+    fn say(&self, text: &str) -> impl Future<Output = Result<Position, ClientError>> + use<> {
+        let (client, to, text) = (self.client.clone(), self.to.clone(), sanitize::typed(text));
+        async move { client.send(to, text, MessageKind::Text).await }
+    }
+
+    fn report(&self, position: Position) -> Result<(), String> {
+        if !self.verbose {
+            return Ok(());
+        }
+        let mut out = std::io::stdout().lock();
+        writeln!(out, "{}", position.seq)
+            .and_then(|()| out.flush())
+            .map_err(|error| format!("it is sent, but stdout can't be written: {error}"))
+    }
+
+    fn not_in_time(&self, messages: usize) -> String {
+        let what = if messages == 1 { "1 message".into() } else { format!("{messages} messages") };
+        let (address, seconds) = (self.client.address(), self.limit.as_secs());
+        format!("{address} did not acknowledge {what} within {seconds} s; it may or may not arrive")
+    }
+}
+
+async fn next_line(
+    input: &mut Option<tokio::sync::mpsc::Receiver<input::Read1>>,
+) -> Option<input::Read1> {
+    input.as_mut()?.recv().await
+}
+
+type Acknowledged = Result<Position, ClientError>;
+
+/// Sends under way, begun and answered in the order of the input.
+#[derive(Default)]
+struct InOrder {
+    sends: VecDeque<(u64, Instant, UnderWay)>,
+}
+
+enum UnderWay {
+    Waiting(Pin<Box<dyn Future<Output = Acknowledged>>>),
+    Done(Acknowledged),
+}
+
+impl InOrder {
+    fn push(
+        &mut self,
+        number: u64,
+        deadline: Instant,
+        send: Pin<Box<dyn Future<Output = Acknowledged>>>,
+    ) {
+        self.sends.push_back((number, deadline, UnderWay::Waiting(send)));
+    }
+
+    fn len(&self) -> usize {
+        self.sends.len()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.sends.is_empty()
+    }
+
+    /// When the oldest has waited for too long.
+    fn deadline(&self) -> Instant {
+        self.sends.front().map_or_else(Instant::now, |(_, deadline, _)| *deadline)
+    }
+
+    /// The oldest one's result. All are driven, from old to new: so they also begin in order.
+    async fn next(&mut self) -> (u64, Acknowledged) {
+        poll_fn(|context| {
+            for (_, _, send) in &mut self.sends {
+                if let UnderWay::Waiting(future) = send
+                    && let Poll::Ready(result) = future.as_mut().poll(context)
+                {
+                    *send = UnderWay::Done(result);
+                }
+            }
+            match self.sends.pop_front() {
+                Some((number, _, UnderWay::Done(result))) => Poll::Ready((number, result)),
+                Some(waiting) => {
+                    self.sends.push_front(waiting);
+                    Poll::Pending
+                }
+                None => Poll::Pending,
+            }
+        })
+        .await
+    }
+}

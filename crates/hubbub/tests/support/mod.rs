@@ -1,0 +1,176 @@
+//! The real program as other processes. Waiting is by line or by exit, within a limit.
+#![allow(dead_code, unreachable_pub, reason = "each test binary uses its own part")]
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::Path;
+use std::process::{Child, ChildStdin, Command, ExitStatus, Output, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
+
+/// Whatever takes longer hangs.
+pub const LIMIT: Duration = Duration::from_secs(30);
+
+/// The program with arguments, as a user called `ann` in UTC.
+pub fn hubbub(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hubbub"));
+    command.args(arguments).env("HUBBUB_LOG", "warn").env("USER", "ann").env("TZ", "UTC");
+    command
+}
+
+/// Runs to the end, with this on stdin.
+pub fn run_with(arguments: &[&str], stdin: &[u8]) -> Output {
+    let mut command = hubbub(arguments);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("the program starts");
+    // A program that ends before it has read everything is for the caller to judge.
+    let _ = child.stdin.take().expect("piped").write_all(stdin);
+    child.wait_with_output().expect("the program ends")
+}
+
+/// Runs to the end, with nothing on stdin.
+pub fn run(arguments: &[&str]) -> Output {
+    run_with(arguments, b"")
+}
+
+/// The exit code and stderr; stdout has to be empty.
+pub fn code(output: &Output) -> (Option<i32>, String) {
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "");
+    (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+/// The lines of a stream, collected by a thread.
+pub struct Lines {
+    lines: Receiver<String>,
+}
+
+impl Lines {
+    fn of(stream: impl Read + Send + 'static) -> Self {
+        let (to, lines) = channel();
+        std::thread::spawn(move || {
+            for line in BufReader::new(stream).split(b'\n').map_while(Result::ok) {
+                if to.send(String::from_utf8_lossy(&line).into_owned()).is_err() {
+                    return;
+                }
+            }
+        });
+        Self { lines }
+    }
+
+    /// The next line; `None` at the end.
+    pub fn next(&self) -> Option<String> {
+        match self.lines.recv_timeout(LIMIT) {
+            Ok(line) => Some(line),
+            Err(RecvTimeoutError::Disconnected) => None,
+            Err(RecvTimeoutError::Timeout) => panic!("no line came"),
+        }
+    }
+
+    /// Reads on to the line that contains this.
+    pub fn until(&self, wanted: &str) -> String {
+        let mut before = Vec::new();
+        loop {
+            match self.next() {
+                Some(line) if line.contains(wanted) => return line,
+                Some(line) => before.push(line),
+                None => panic!("the output ended without {wanted:?}: {before:?}"),
+            }
+        }
+    }
+}
+
+/// A child that is killed with the test.
+pub struct Running {
+    child: Child,
+    pub out: Lines,
+    pub err: Lines,
+    pub stdin: Option<ChildStdin>,
+}
+
+impl Running {
+    pub fn start(mut command: Command) -> Self {
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the program starts");
+        let out = Lines::of(child.stdout.take().expect("piped"));
+        let err = Lines::of(child.stderr.take().expect("piped"));
+        let stdin = child.stdin.take();
+        Self { child, out, err, stdin }
+    }
+
+    pub fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        let status = Command::new("kill").args(["-s", name, &pid]).status().expect("kill runs");
+        assert!(status.success());
+    }
+
+    /// Waits for the end.
+    pub fn wait(&mut self) -> ExitStatus {
+        let until = Instant::now() + LIMIT;
+        loop {
+            if let Some(status) = self.child.try_wait().expect("a child can be waited for") {
+                return status;
+            }
+            assert!(Instant::now() < until, "the program does not end");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// `kill -9`, as far as the program is concerned.
+    pub fn kill(mut self) {
+        self.child.kill().expect("a child can be killed");
+        self.wait();
+    }
+
+    pub fn is_running(&mut self) -> bool {
+        self.child.try_wait().expect("a child can be waited for").is_none()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A running `hubbub serve`.
+pub struct Serve {
+    pub process: Running,
+    pub address: String,
+}
+
+impl Serve {
+    /// On a free port.
+    pub fn new(data: &Path) -> Self {
+        Self::at("127.0.0.1:0", data)
+    }
+
+    pub fn at(listen: &str, data: &Path) -> Self {
+        let data = data.to_str().expect("UTF-8");
+        let process = Running::start(hubbub(&["serve", "--listen", listen, "--data", data]));
+        let line = process.out.until("listening on ");
+        let address = line.split(' ').nth(2).expect("an address").to_owned();
+        Self { process, address }
+    }
+
+    /// Kills it and starts another on the same folder and port.
+    pub fn crash(self, data: &Path) -> Self {
+        self.process.kill();
+        Self::at(&self.address, data)
+    }
+
+    pub fn stop(mut self) -> ExitStatus {
+        self.process.signal("TERM");
+        self.process.wait()
+    }
+}
+
+/// `hubbub tail` of a room, after it has begun.
+pub fn tail(address: &str, more: &[&str]) -> Running {
+    Running::start(hubbub(&[&["tail", address], more].concat()))
+}
+
+/// Sends with success.
+pub fn send(address: &str, room: &str, text: &str) {
+    let output = run(&["send", address, "--room", room, text]);
+    assert_eq!(code(&output), (Some(0), String::new()));
+}

@@ -1,0 +1,159 @@
+//! Error and close codes: stable words for programs, each with what the client does next.
+
+use serde::{Deserialize, Serialize};
+
+/// What a client does after an error or a close (invariant 12).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum NextStep {
+    /// Change something and try again: the same request would fail the same way.
+    Correct,
+    /// Send the same again, later. A `send` keeps its counter.
+    Retry,
+    /// Connect again and resume: nothing is lost.
+    Resume,
+    /// Connect and log in again from the start.
+    Login,
+    /// Don't come back on your own.
+    Stop,
+}
+
+macro_rules! codes {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $code:literal, $next:ident;)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+        pub enum $name {
+            $($(#[$variant_doc])* #[serde(rename = $code)] $variant,)*
+        }
+        impl $name {
+            /// All of them, in the order of the documentation.
+            pub const ALL: &[$name] = &[$($name::$variant,)*];
+            /// The stable word on the wire.
+            #[must_use]
+            pub fn code(self) -> &'static str {
+                match self { $($name::$variant => $code,)* }
+            }
+            /// What the client does next.
+            #[must_use]
+            pub fn next(self) -> NextStep {
+                match self { $($name::$variant => NextStep::$next,)* }
+            }
+        }
+    };
+}
+
+codes!(
+    /// Why a request was refused. The connection stays as it was.
+    ErrorCode {
+        /// The line is no frame of this protocol: no JSON object, an unknown `cmd`, a field that is missing
+        /// or of the wrong type, a number out of its range.
+        BadFrame = "bad_frame", Correct;
+        /// The line is longer than 64 KiB; it was skipped.
+        TooLong = "too_long", Correct;
+        /// The line is not UTF-8; it was skipped.
+        NotUtf8 = "not_utf8", Correct;
+        /// The first frame must be `hello`.
+        HelloFirst = "hello_first", Correct;
+        /// `hello` was said already.
+        HelloTwice = "hello_twice", Correct;
+        /// None of the offered protocol versions is spoken here.
+        Version = "version", Stop;
+        /// The name breaks the rules; the text says which.
+        NameInvalid = "name_invalid", Correct;
+        /// Somebody has this name, or one that looks like it.
+        NameTaken = "name_taken", Correct;
+        /// The room's name breaks the rules; the text says which.
+        RoomInvalid = "room_invalid", Correct;
+        /// You are not in that room, or there is none of that name.
+        NotMember = "not_member", Correct;
+        /// No user of that name is here.
+        NoSuchUser = "no_such_user", Correct;
+        /// Nothing was said in that private chat yet.
+        NoSuchRoom = "no_such_room", Correct;
+        /// A message to oneself.
+        ToSelf = "to_self", Correct;
+        /// The text is empty, too long, or has characters that no message may have.
+        TextInvalid = "text_invalid", Correct;
+        /// A limit on the number of something is reached: rooms or private chats of a user, rooms of the server.
+        Limit = "limit", Correct;
+        /// The counter lies behind the window that the server remembers for this client instance.
+        StaleCounter = "stale_counter", Stop;
+        /// A `send` with a counter needs an `instance` in `hello`.
+        NoInstance = "no_instance", Correct;
+        /// The room keeps no history.
+        NoHistory = "no_history", Correct;
+        /// The store failed on the message: it was not delivered, and whether it was kept shows when the store works again.
+        NotStored = "not_stored", Retry;
+        /// The server has more to write than it can at the moment; the message was not taken.
+        Busy = "busy", Retry;
+        /// The history can't be read at the moment. After a `join`, the connection does not hear the room.
+        Unavailable = "unavailable", Retry;
+        /// No command of that name (plain door).
+        UnknownCommand = "unknown_command", Correct;
+        /// The command lacks something, or has too much (plain door).
+        Usage = "usage", Correct;
+    }
+);
+
+codes!(
+    /// Why the server closes a connection.
+    CloseCode {
+        /// You said `quit`, or your side of the connection ended.
+        Bye = "bye", Stop;
+        /// The server stops or restarts.
+        Shutdown = "shutdown", Resume;
+        /// You did not read what was sent to you in time.
+        Slow = "slow", Resume;
+        /// No name was given in time.
+        LoginTimeout = "login_timeout", Login;
+        /// The same client connected again.
+        Replaced = "replaced", Stop;
+        /// No shared protocol version.
+        Version = "version", Stop;
+        /// Too many lines in a row were no frames of this protocol.
+        Protocol = "protocol", Stop;
+        /// Something went wrong in the server, and only this connection is affected.
+        Internal = "internal", Resume;
+    }
+);
+
+impl CloseCode {
+    /// One plain sentence for people.
+    #[must_use]
+    pub fn text(self) -> &'static str {
+        match self {
+            CloseCode::Bye => "Goodbye.",
+            CloseCode::Shutdown => "The server is shutting down. What was acknowledged is safe.",
+            CloseCode::Slow => {
+                "This connection did not take what was sent to it in time. Connect again to go on."
+            }
+            CloseCode::LoginTimeout => "No name was given in time. Connect again to try once more.",
+            CloseCode::Replaced => "The same client connected again from elsewhere.",
+            CloseCode::Version => "This server speaks none of the offered protocol versions.",
+            CloseCode::Protocol => "Too many lines were no frames of this protocol.",
+            CloseCode::Internal => "Something went wrong in the server. Connect again to go on.",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_unique_and_serialize_as_their_word() {
+        let mut words: Vec<_> = ErrorCode::ALL.iter().map(|code| code.code()).collect();
+        for code in ErrorCode::ALL {
+            assert_eq!(serde_json::to_value(code).unwrap(), code.code());
+        }
+        for code in CloseCode::ALL {
+            assert_eq!(serde_json::to_value(code).unwrap(), code.code());
+            assert!(!code.text().is_empty());
+        }
+        words.sort_unstable();
+        words.dedup();
+        assert_eq!(words.len(), ErrorCode::ALL.len());
+    }
+}

@@ -1,0 +1,27 @@
+//! What every part of Hubbub says about the wire: identifiers, validated names and texts, limits,
+//! error and close codes, the frames of the native door and the line codec.
+//!
+//! Deliberately not here: tokio, sockets, storage, and any rule about who may do what in a room
+//! (that is `hubbub-hub`). This crate builds for wasm32.
+
+pub mod error;
+pub mod event;
+pub mod frame;
+pub mod ids;
+pub mod limits;
+pub mod line;
+pub mod name;
+pub mod record;
+pub mod sanitize;
+pub mod text;
+
+pub use error::{CloseCode, ErrorCode, NextStep};
+pub use event::{Author, Body, Event, Position, RoomAddress};
+pub use ids::{
+    Counter, Epoch, Instance, MonoMs, Now, ResumeToken, RoomId, Seq, SessionId, UserId, WallMs,
+};
+pub use name::{NameError, RoomName, UserName};
+pub use text::{Text, TextError};
+
+/// The versions of the native protocol that this build speaks, best first.
+pub const VERSIONS: &[u32] = &[1];

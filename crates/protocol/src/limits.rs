@@ -1,0 +1,67 @@
+//! Every limit that a peer can run into, in one place, with its unit.
+//!
+//! `docs/protocol.md` lists those that clients see; a test compares the two.
+
+/// Longest native frame or line on any door, in bytes, without its line end.
+pub const FRAME_BYTES: usize = 64 * 1024;
+/// Longest message text, in bytes of UTF-8.
+pub const TEXT_BYTES: usize = 4096;
+/// Most lines in one message text.
+pub const TEXT_LINES: usize = 100;
+/// Longest user name, in bytes of UTF-8.
+pub const USER_NAME_BYTES: usize = 32;
+/// Longest room name, in bytes of UTF-8.
+pub const ROOM_NAME_BYTES: usize = 50;
+/// Sends of one session that may wait for their acknowledgement; the server reads no further
+/// command of that session until one is answered.
+pub const SENDS_IN_FLIGHT: u32 = 32;
+/// Accepted sends that the server remembers for each client instance, to answer repetitions.
+/// Never smaller than [`SENDS_IN_FLIGHT`], or a client that resumes could not repeat them all.
+pub const INSTANCE_WINDOW: u64 = 64;
+/// Most events in one page of history, and entries in one page of a list.
+pub const PAGE: u32 = 100;
+/// Largest counter of a send: what JSON numbers hold exactly in every language.
+pub const COUNTER_MAX: u64 = (1 << 53) - 1;
+/// Rooms that one user may be in at once.
+pub const ROOMS_PER_USER: usize = 256;
+/// Private chats that one user may have at once.
+pub const PRIVATES_PER_USER: usize = 256;
+/// Rooms that exist at once on one server.
+pub const ROOMS: usize = 1_000_000;
+/// Client instances whose window is held in memory; the least recently used is dropped first and
+/// read from the store again when it returns.
+pub const INSTANCES: usize = 100_000;
+/// Protocol versions that a `hello` may offer.
+pub const VERSIONS_OFFERED: usize = 16;
+
+/// Members above which joins and leaves are no longer announced one by one.
+pub const PRESENCE_MEMBERS: usize = 200;
+/// How often the member count of such a room is announced, if it changed, in milliseconds.
+pub const PRESENCE_COUNT_MS: u64 = 30_000;
+/// An empty room that keeps no history goes this long after its last session left, in milliseconds.
+pub const EMPTY_ROOM_MS: u64 = 60_000;
+/// A lost guest's name and rooms are held this long for its resume token, in milliseconds.
+pub const RESUME_HOLD_MS: u64 = 90_000;
+/// A connection that has not given a name by then is closed, in milliseconds.
+pub const LOGIN_MS: u64 = 120_000;
+/// Silence after which an undecided connection gets the plain door, in milliseconds.
+pub const SNIFF_MS: u64 = 1_000;
+
+/// Bytes that may wait for one connection before it is closed as `slow`.
+pub const OUTBOX_BYTES: usize = 1024 * 1024;
+/// Frames that may wait for one connection before it is closed as `slow`.
+pub const OUTBOX_FRAMES: usize = 8192;
+/// Longest time that a connection may take nothing while bytes wait for it, in milliseconds.
+pub const OUTBOX_AGE_MS: u64 = 30_000;
+/// All outboxes of a server together, in bytes. Past half, ephemeral events are dropped; past
+/// three quarters, nobody is read until it falls.
+pub const OUTBOXES_BYTES: usize = 256 * 1024 * 1024;
+/// Bytes of a connection's outbox above which its paced answers (history, lists, catching up)
+/// wait.
+pub const PACED_BYTES: usize = 64 * 1024;
+/// Text bytes that may wait for the store on the whole server; further sends are refused as `busy`.
+pub const COMMIT_BYTES: usize = 64 * 1024 * 1024;
+/// Events that one room holds for sessions that are catching up, in number.
+pub const CATCH_UP_TAIL: usize = 1024;
+/// Text bytes that one room holds for sessions that are catching up.
+pub const CATCH_UP_TAIL_BYTES: usize = 128 * 1024;

@@ -1,0 +1,49 @@
+//! The data folder: made if missing, for its owner alone, used by one server at a time.
+
+use crate::config::StartError;
+use hubbub_store::sqlite::{SqliteConfig, SqliteStore};
+use std::fs::{File, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// A folder that this process has for itself, as long as this lives.
+#[derive(Debug)]
+pub(crate) struct DataFolder {
+    path: PathBuf,
+    /// The lock goes with the file, also when the process is killed.
+    _lock: File,
+}
+
+impl DataFolder {
+    pub(crate) fn open(path: &Path) -> Result<Self, StartError> {
+        let failed = |error| StartError::Folder { folder: path.to_owned(), error };
+        crate::platform::create_private_folder(path).map_err(failed)?;
+        let lock = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(path.join("lock"))
+            .map_err(failed)?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Self { path: path.to_owned(), _lock: lock }),
+            Err(TryLockError::WouldBlock) => {
+                Err(StartError::FolderInUse { folder: path.to_owned() })
+            }
+            // Some network file systems have no locks: SQLite would not be safe there either.
+            Err(TryLockError::Error(error)) => Err(failed(io::Error::new(
+                error.kind(),
+                format!("the file system does not lock files ({error})"),
+            ))),
+        }
+    }
+
+    pub(crate) fn store(&self) -> Result<SqliteStore, StartError> {
+        let file = self.path.join("hubbub.db");
+        // Before SQLite makes it, and with it the files beside it, for everybody to read.
+        crate::platform::create_private_file(&file)
+            .map_err(|error| StartError::Folder { folder: self.path.clone(), error })?;
+        let config = SqliteConfig::new(file);
+        SqliteStore::open(config)
+            .map_err(|error| StartError::Store { folder: self.path.clone(), error })
+    }
+}

@@ -1,0 +1,150 @@
+//! The doors: bytes → requests, answers and deliveries → bytes. A door translates; it decides
+//! nothing, and knows nothing of others.
+
+pub mod native;
+pub mod plain;
+mod unspoken;
+
+use crate::admit::Asked;
+use hubbub_hub::{Command, Delivery, Reply, Tag};
+use hubbub_protocol::{CloseCode, Event, Position, RoomAddress, RoomId};
+use hubbub_store::HistoryPage;
+use std::rc::Rc;
+use std::sync::Arc;
+
+pub(crate) use unspoken::goodbye as goodbye_to_unspoken;
+
+/// How one connection is spoken to.
+#[derive(Debug)]
+pub enum Door {
+    /// JSON lines.
+    Native(native::Native),
+    /// Lines of text.
+    Plain(Box<plain::Plain>),
+}
+
+/// The forms that a delivery can have on the wire. Each is encoded once per lane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Variant {
+    /// A JSON line.
+    Native,
+    /// A line of the room in focus.
+    PlainHere,
+    /// A line of another room, with its name.
+    PlainElsewhere,
+    /// The same for a telnet that wants CR LF.
+    PlainHereCrlf,
+    /// The same for a telnet that wants CR LF.
+    PlainElsewhereCrlf,
+}
+
+/// The forms of one delivery that were needed so far.
+#[derive(Debug, Default)]
+pub struct Encoded([Option<Rc<[u8]>>; 5]);
+
+impl Encoded {
+    /// The delivery in this form.
+    pub fn get(&mut self, variant: Variant, delivery: &Delivery) -> Rc<[u8]> {
+        let slot = &mut self.0[variant as usize];
+        Rc::clone(slot.get_or_insert_with(|| {
+            let mut out = Vec::with_capacity(256);
+            let focus = match variant {
+                Variant::Native => {
+                    native::delivery(delivery, &mut out);
+                    return out.into();
+                }
+                Variant::PlainHere | Variant::PlainHereCrlf => true,
+                Variant::PlainElsewhere | Variant::PlainElsewhereCrlf => false,
+            };
+            plain::delivery(delivery, focus, &mut out);
+            if matches!(variant, Variant::PlainHereCrlf | Variant::PlainElsewhereCrlf) {
+                out = plain::with_crlf(&out);
+            }
+            out.into()
+        }))
+    }
+}
+
+impl Door {
+    /// Understands a line. `None`: nothing was asked (an empty line).
+    pub fn decode(&mut self, line: &[u8]) -> Option<Asked> {
+        match self {
+            Door::Native(door) => door.decode(line),
+            Door::Plain(door) => door.decode(line),
+        }
+    }
+
+    /// A line was too long and was skipped.
+    pub fn too_long(&mut self) -> Asked {
+        match self {
+            Door::Native(door) => door.too_long(),
+            Door::Plain(_) => plain::Plain::too_long(),
+        }
+    }
+
+    /// Says an answer. Returns a command that belongs to the same request (the next page of a
+    /// list, the lobby after the welcome): the request counts as unanswered until its answer.
+    pub fn reply(&mut self, tag: Tag, reply: Reply, out: &mut Vec<u8>) -> Option<Command> {
+        match self {
+            Door::Native(_) => {
+                native::reply(tag, reply, out);
+                None
+            }
+            Door::Plain(door) => door.reply(reply, out),
+        }
+    }
+
+    /// Answers a request for history.
+    pub fn history(
+        &mut self,
+        tag: Tag,
+        address: &RoomAddress,
+        page: HistoryPage,
+        out: &mut Vec<u8>,
+    ) {
+        match self {
+            Door::Native(_) => native::history(tag, address, page, out),
+            Door::Plain(door) => door.history(&page, out),
+        }
+    }
+
+    /// Says what was missed.
+    pub fn page(&mut self, room: RoomId, events: &[Arc<Event>], out: &mut Vec<u8>) {
+        match self {
+            Door::Native(_) => native::page(room, events, out),
+            // Plain connections don't catch up: they have no position to go on from.
+            Door::Plain(_) => {}
+        }
+    }
+
+    /// Says that catching up is over.
+    pub fn live(&mut self, head: Position, out: &mut Vec<u8>) {
+        match self {
+            Door::Native(_) => native::live(head, out),
+            Door::Plain(_) => {}
+        }
+    }
+
+    /// Says goodbye.
+    pub fn close(&mut self, code: CloseCode, out: &mut Vec<u8>) {
+        match self {
+            Door::Native(_) => native::close(code, out),
+            Door::Plain(door) => door.close(code, out),
+        }
+    }
+
+    /// The form in which this connection gets a room's deliveries.
+    #[must_use]
+    pub fn variant(&self, room: RoomId) -> Variant {
+        match self {
+            Door::Native(_) => Variant::Native,
+            Door::Plain(door) => door.variant(room),
+        }
+    }
+
+    /// Whether a user of this door is held when its connection is lost.
+    #[must_use]
+    pub fn is_resumable(&self) -> bool {
+        matches!(self, Door::Native(_))
+    }
+}

@@ -1,0 +1,320 @@
+//! The native door: one JSON object a line (`docs/protocol.md`).
+
+use crate::admit::Asked;
+use hubbub_hub::{Command, Delivery, Refusal, Reply, Tag};
+use hubbub_protocol::frame::{
+    ClientFrame, Limits, MessageKind, Request, ServerFrame, Target, write_line,
+};
+use hubbub_protocol::{
+    Body, CloseCode, ErrorCode, Event, Position, ResumeToken, RoomAddress, RoomId, RoomName, Text,
+    UserName, VERSIONS, limits, sanitize,
+};
+use hubbub_store::HistoryPage;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// Lines in a row that are no frames, after which the connection is closed.
+const BAD_LINES_MAX: u32 = 100;
+
+/// The limits that a client is told of.
+pub(crate) const LIMITS: Limits = Limits {
+    frame_bytes: limits::FRAME_BYTES as u32,
+    text_bytes: limits::TEXT_BYTES as u32,
+    text_lines: limits::TEXT_LINES as u32,
+    sends_in_flight: limits::SENDS_IN_FLIGHT,
+    page: limits::PAGE,
+};
+
+/// The state of one native connection.
+#[derive(Debug)]
+pub struct Native {
+    bad_lines: u32,
+    fresh: ResumeToken,
+}
+
+impl Native {
+    /// For a new connection; `fresh` is the random token that its user gets.
+    #[must_use]
+    pub fn new(fresh: ResumeToken) -> Self {
+        Self { bad_lines: 0, fresh }
+    }
+
+    pub(crate) fn decode(&mut self, line: &[u8]) -> Option<Asked> {
+        if line.iter().all(u8::is_ascii_whitespace) {
+            return None;
+        }
+        let Ok(line) = std::str::from_utf8(line) else {
+            let text = "The line is not UTF-8; it was skipped.";
+            return Some(self.bad(None, ErrorCode::NotUtf8, text.into()));
+        };
+        let asked = match serde_json::from_str::<ClientFrame>(line) {
+            Ok(frame) => {
+                self.bad_lines = 0;
+                match self.command(frame.request) {
+                    Ok(command) => Asked::Command(frame.id, command),
+                    Err(refusal) => Asked::Refused(frame.id, refusal),
+                }
+            }
+            Err(error) => {
+                let text = format!("Not a frame of this protocol: {error}.");
+                self.bad(id_of(line), ErrorCode::BadFrame, text)
+            }
+        };
+        Some(asked)
+    }
+
+    pub(crate) fn too_long(&mut self) -> Asked {
+        let text = format!("A line may have {} bytes; this one was skipped.", limits::FRAME_BYTES);
+        self.bad(None, ErrorCode::TooLong, text)
+    }
+
+    fn bad(&mut self, tag: Tag, code: ErrorCode, text: String) -> Asked {
+        self.bad_lines += 1;
+        // serde's messages quote what came: keep it short and printable.
+        let text: String = sanitize::for_terminal_line(&text).chars().take(300).collect();
+        Asked::Refused(tag, Refusal { code, text, suggestion: None })
+    }
+
+    /// Whether the peer evidently doesn't speak this protocol.
+    #[must_use]
+    pub fn is_hopeless(&self) -> bool {
+        self.bad_lines >= BAD_LINES_MAX
+    }
+}
+
+/// The `id` of a frame that could not be understood otherwise.
+fn id_of(line: &str) -> Tag {
+    #[derive(Deserialize)]
+    struct Id {
+        id: Option<u64>,
+    }
+    serde_json::from_str::<Id>(line).ok().and_then(|frame| frame.id)
+}
+
+fn refuse(code: ErrorCode, text: impl ToString) -> Refusal {
+    Refusal { code, text: text.to_string(), suggestion: None }
+}
+
+fn user_name(name: &str) -> Result<UserName, Refusal> {
+    UserName::parse(name).map_err(|error| refuse(ErrorCode::NameInvalid, error))
+}
+
+fn room_name(name: &str) -> Result<RoomName, Refusal> {
+    RoomName::parse(name).map_err(|error| refuse(ErrorCode::RoomInvalid, error))
+}
+
+fn address(target: &Target) -> Result<RoomAddress, Refusal> {
+    Ok(match target {
+        Target::Room(name) => RoomAddress::Room(room_name(name)?),
+        Target::User(name) => RoomAddress::User(user_name(name)?),
+    })
+}
+
+fn target(address: &RoomAddress) -> Target {
+    match address {
+        RoomAddress::Room(name) => Target::Room(name.as_str().to_owned()),
+        RoomAddress::User(name) => Target::User(name.as_str().to_owned()),
+    }
+}
+
+impl Native {
+    fn command(&self, request: Request) -> Result<Command, Refusal> {
+        Ok(match request {
+            Request::Hello { versions, name, instance, resume } => {
+                let offered = versions.iter().take(limits::VERSIONS_OFFERED);
+                if !offered.clone().any(|version| VERSIONS.contains(version)) {
+                    let text = format!("This server speaks the versions {VERSIONS:?}.");
+                    return Err(refuse(ErrorCode::Version, text));
+                }
+                let name = name.as_deref().map(user_name).transpose()?;
+                Command::Hello { name, instance, resume, fresh: self.fresh }
+            }
+            Request::Join { target, after, retention } => {
+                Command::Join { address: address(&target)?, after, retention }
+            }
+            Request::Leave { room } => Command::Leave { room: room_name(&room)? },
+            Request::Send { target, text, kind, counter } => {
+                let text = Text::parse(&text).map_err(|e| refuse(ErrorCode::TextInvalid, e))?;
+                let body = match kind {
+                    MessageKind::Text => Body::Text { text },
+                    MessageKind::Action => Body::Action { text },
+                };
+                Command::Send { address: address(&target)?, body, counter }
+            }
+            Request::History { target, page, limit } => {
+                let limit = limit.unwrap_or(limits::PAGE);
+                Command::History { address: address(&target)?, page, limit }
+            }
+            Request::Rooms { after } => Command::Rooms { after },
+            Request::Members { room, after } => Command::Members { room: room_name(&room)?, after },
+            Request::Users { after } => Command::Users { after },
+            Request::Ping => Command::Ping,
+            Request::Quit => Command::Quit,
+        })
+    }
+}
+
+pub(crate) fn reply(id: Tag, reply: Reply, out: &mut Vec<u8>) {
+    let frame = match reply {
+        Reply::Welcome { user, token, resumed, epoch, lobby, time, rooms, privates } => {
+            ServerFrame::Welcome {
+                id,
+                version: VERSIONS[0],
+                server: concat!("hubbub ", env!("CARGO_PKG_VERSION")).into(),
+                user,
+                resume: token,
+                resumed,
+                epoch,
+                lobby,
+                rooms,
+                privates,
+                limits: LIMITS,
+                time,
+            }
+        }
+        Reply::Joined { address, head, catch_up, retention, members, created } => {
+            let target = target(&address);
+            ServerFrame::Joined { id, target, head, catch_up, retention, members, created }
+        }
+        Reply::Left { room, .. } => ServerFrame::Left { id, room },
+        Reply::Sent { position, time, repeated } => {
+            ServerFrame::Sent { id, position, time, repeated }
+        }
+        Reply::Rooms { rooms, next } => ServerFrame::Rooms { id, rooms, next },
+        Reply::Members { room, members, count, next } => {
+            ServerFrame::Members { id, room, members, count, next }
+        }
+        Reply::Users { users, count, next } => ServerFrame::Users { id, users, count, next },
+        Reply::Pong { time } => ServerFrame::Pong { id, time },
+        Reply::Refused(Refusal { code, text, suggestion }) => ServerFrame::Error {
+            id,
+            code,
+            next: code.next(),
+            text,
+            suggestion: suggestion.map(|name| name.as_str().to_owned()),
+        },
+    };
+    write_line(&frame, out);
+}
+
+pub(crate) fn history(id: Tag, address: &RoomAddress, page: HistoryPage, out: &mut Vec<u8>) {
+    let HistoryPage { events, more } = page;
+    write_line(&ServerFrame::History { id, target: target(address), events, more }, out);
+}
+
+pub(crate) fn page(room_id: RoomId, events: &[Arc<Event>], out: &mut Vec<u8>) {
+    // As many frames as it takes to keep each below the limit; a page from the store is one.
+    let mut rest = events;
+    while !rest.is_empty() {
+        let bytes = rest.iter().scan(0, |bytes, event| {
+            *bytes += crate::reading::event_bytes(event);
+            Some(*bytes)
+        });
+        let fitting = bytes.take_while(|bytes| *bytes <= crate::reading::PAGE_BYTES).count();
+        let (now, later) = rest.split_at(fitting.max(1));
+        let events = now.iter().map(|event| (**event).clone()).collect();
+        write_line(&ServerFrame::Page { room_id, events }, out);
+        rest = later;
+    }
+}
+
+pub(crate) fn live(head: Position, out: &mut Vec<u8>) {
+    write_line(&ServerFrame::Live { head }, out);
+}
+
+pub(crate) fn close(code: CloseCode, out: &mut Vec<u8>) {
+    let text = code.text().to_owned();
+    write_line(&ServerFrame::Close { code, next: code.next(), text }, out);
+}
+
+pub(crate) fn delivery(delivery: &Delivery, out: &mut Vec<u8>) {
+    match delivery {
+        // The hot path: the same line as `ServerFrame::Message`, without taking the event apart.
+        Delivery::Message { address, event } => {
+            #[derive(Serialize)]
+            struct Message<'a> {
+                ev: &'static str,
+                #[serde(flatten)]
+                address: &'a RoomAddress,
+                #[serde(flatten)]
+                event: &'a Event,
+            }
+            write_line(&Message { ev: "message", address, event }, out);
+        }
+        Delivery::Member { room, user, change, members } => {
+            let (room, user) = (room.clone(), user.clone());
+            write_line(
+                &ServerFrame::Member { room, user, change: *change, members: *members },
+                out,
+            );
+        }
+        Delivery::Count { room, members } => {
+            write_line(&ServerFrame::Count { room: room.clone(), members: *members }, out);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hubbub_protocol::{Author, Epoch, Seq, UserId, WallMs};
+    use proptest::prelude::*;
+
+    #[test]
+    fn the_hot_path_writes_the_same_line_as_the_frame() {
+        let event = Event {
+            room: RoomId(9),
+            epoch: Epoch(2),
+            seq: Seq(3),
+            time: WallMs(4),
+            from: Author { id: UserId(5), name: UserName::parse("ann").unwrap() },
+            body: Body::Action { text: Text::parse("waves \"\u{1f44b}\"\nand more").unwrap() },
+        };
+        let room = RoomAddress::Room(RoomName::parse("lobby").unwrap());
+        let bob = RoomAddress::User(UserName::parse("bob").unwrap());
+        for address in [room, bob] {
+            let mut fast = Vec::new();
+            let event = Arc::new(event.clone());
+            delivery(
+                &Delivery::Message { address: address.clone(), event: event.clone() },
+                &mut fast,
+            );
+            let mut slow = Vec::new();
+            let frame = ServerFrame::Message { target: target(&address), event: (*event).clone() };
+            write_line(&frame, &mut slow);
+            assert_eq!(String::from_utf8(fast).unwrap(), String::from_utf8(slow).unwrap());
+        }
+    }
+
+    #[test]
+    fn a_refusal_keeps_the_id_and_names_the_rule() {
+        let mut door = Native::new(ResumeToken([0; 16]));
+        let refused = |asked| match asked {
+            Some(Asked::Refused(tag, refusal)) => (tag, refusal.code),
+            other => panic!("{other:?}"),
+        };
+        let asked = door.decode(br#"{"cmd":"send","id":3,"room":"a b","text":"x"}"#);
+        assert_eq!(refused(asked), (Some(3), ErrorCode::RoomInvalid));
+        let asked = door.decode(br#"{"cmd":"dance","id":4}"#);
+        assert_eq!(refused(asked), (Some(4), ErrorCode::BadFrame));
+        let asked = door.decode(b"{\"cmd\":\"ping\xff\"}");
+        assert_eq!(refused(asked), (None, ErrorCode::NotUtf8));
+        let asked = door.decode(br#"{"cmd":"hello","versions":[99],"name":"x"}"#);
+        assert_eq!(refused(asked), (None, ErrorCode::Version));
+        assert!(door.decode(b"  ").is_none());
+        for _ in 0..BAD_LINES_MAX {
+            door.decode(b"nonsense");
+        }
+        assert!(door.is_hopeless());
+    }
+
+    proptest! {
+        #[test]
+        fn no_line_panics_and_refusals_are_short_and_printable(line in any::<Vec<u8>>()) {
+            if let Some(Asked::Refused(_, refusal)) = Native::new(ResumeToken([0; 16])).decode(&line) {
+                prop_assert!(refusal.text.len() <= 1200);
+                prop_assert_eq!(sanitize::for_terminal_line(&refusal.text), refusal.text.as_str());
+            }
+        }
+    }
+}

@@ -1,0 +1,253 @@
+//! The server: listeners, doors, lanes, commit and fan-out around the hub. The only crate that
+//! listens.
+//!
+//! The way of a message: `conn` → `door` decodes → `admit` → `hub_loop` → the hub says `Persist` →
+//! `commit` → the hub hears `Persisted` and says `Deliver` → `fanout` → `lane` → `outbox` → socket.
+//! History passes by the hub: it says who may, `reading` reads.
+//!
+//! Several servers run in one process: nothing here is global ([`Server::start`]).
+
+pub mod admit;
+mod clock;
+mod commit;
+mod config;
+mod conn;
+mod data;
+pub mod door;
+mod fanout;
+mod hub_loop;
+mod lane;
+mod listen;
+pub mod outbox;
+mod platform;
+mod random;
+mod reading;
+pub mod sniff;
+
+pub use commit::survivors;
+pub use config::{ServerConfig, StartError};
+pub use hubbub_hub::{Figures, HubConfig};
+pub use reading::read_missed;
+
+use crate::commit::CommitQueue;
+use crate::data::DataFolder;
+use crate::hub_loop::HubLoop;
+use crate::lane::{Inbox, LaneParts, ToLane};
+use crate::outbox::Budget;
+use crate::reading::ReadingQueue;
+use hubbub_hub::{Hub, Input};
+use hubbub_protocol::WallMs;
+use hubbub_store::Store;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+use tokio::sync::watch;
+
+/// Threads that read from the store for sessions.
+const READERS: usize = 2;
+/// Accepted sends are remembered for this long over a restart, in milliseconds: 30 days.
+const SENDS_KEPT_MS: u64 = 30 * 24 * 60 * 60 * 1000;
+/// How long stopping waits for what was admitted to become durable.
+const STOP_COMMIT_WAIT: Duration = Duration::from_millis(2_000);
+/// How long stopping waits for a lane to stop reading.
+const STOP_READING_WAIT: Duration = Duration::from_millis(300);
+/// How long stopping may take in all.
+const STOP_MAX: Duration = Duration::from_millis(4_500);
+/// Between two looks at a thread that is to end.
+const JOIN_PAUSE: Duration = Duration::from_millis(2);
+
+/// A running server.
+#[derive(Debug)]
+pub struct Server;
+
+/// Holds a running server. Dropping it stops the server.
+#[derive(Debug)]
+pub struct Handle {
+    addresses: Vec<SocketAddr>,
+    hub: Arc<HubLoop>,
+    inboxes: Vec<Arc<Inbox>>,
+    commits: Arc<CommitQueue>,
+    reading: Arc<ReadingQueue>,
+    stop: Option<watch::Sender<bool>>,
+    listener: Option<JoinHandle<()>>,
+    lanes: Vec<JoinHandle<()>>,
+    committer: Option<JoinHandle<()>>,
+    readers: Vec<JoinHandle<()>>,
+    /// The data folder is ours until the last thread is gone.
+    _folder: Option<DataFolder>,
+}
+
+impl Server {
+    /// Opens the data, listens, and serves in threads of its own.
+    ///
+    /// # Errors
+    /// [`StartError`], with the way out. Nothing runs then.
+    pub fn start(config: ServerConfig) -> Result<Handle, StartError> {
+        let folder = DataFolder::open(&config.data)?;
+        let store = folder.store()?;
+        Self::serve(config, Box::new(store), Some(folder))
+    }
+
+    /// Serves on a store that the caller made (a simulated disk, memory): no data folder is touched.
+    ///
+    /// # Errors
+    /// [`StartError`], as for [`Server::start`].
+    pub fn start_on(config: ServerConfig, store: Box<dyn Store>) -> Result<Handle, StartError> {
+        Self::serve(config, store, None)
+    }
+
+    fn serve(
+        config: ServerConfig,
+        mut store: Box<dyn Store>,
+        folder: Option<DataFolder>,
+    ) -> Result<Handle, StartError> {
+        platform::raise_file_limit();
+        let listeners = config
+            .listen
+            .iter()
+            .map(|address| listen::bind(*address))
+            .collect::<Result<Vec<_>, _>>()?;
+        let addresses: Vec<SocketAddr> =
+            listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
+        let store_error = |error| StartError::Store { folder: config.data.clone(), error };
+        store.tidy(WallMs(clock::wall().0.saturating_sub(SENDS_KEPT_MS))).map_err(store_error)?;
+        let loaded = store.load().map_err(store_error)?;
+        let epoch = store.raise_epoch().map_err(store_error)?;
+        let readers = (0..READERS).map(|_| store.reader()).collect::<Result<Vec<_>, _>>();
+        let readers = readers.map_err(store_error)?;
+
+        let config = Arc::new(config);
+        let lanes = config.lanes.clamp(1, 64);
+        let inboxes: Vec<Arc<Inbox>> = (0..lanes).map(|_| Arc::default()).collect();
+        let commits = Arc::new(CommitQueue::default());
+        let reading = Arc::new(ReadingQueue::default());
+        let mut first = Vec::new();
+        let hub = Hub::new(config.hub.clone(), epoch, loaded.rooms, &mut first);
+        let hub = Arc::new(HubLoop::new(
+            hub,
+            first,
+            inboxes.clone(),
+            Arc::clone(&commits),
+            Arc::clone(&reading),
+            clock::Clock::start(),
+        ));
+        let (stop, stopped) = watch::channel(false);
+        // From here on dropping the handle ends what was begun.
+        let mut handle = Handle {
+            addresses,
+            hub: Arc::clone(&hub),
+            inboxes: inboxes.clone(),
+            commits: Arc::clone(&commits),
+            reading: Arc::clone(&reading),
+            stop: Some(stop),
+            listener: None,
+            lanes: Vec::new(),
+            committer: None,
+            readers: Vec::new(),
+            _folder: folder,
+        };
+        let budget = Budget::new(config.outboxes_bytes);
+        for (index, inbox) in inboxes.iter().enumerate() {
+            let parts = LaneParts {
+                index,
+                inbox: Arc::clone(inbox),
+                inboxes: inboxes.clone(),
+                hub: Arc::clone(&hub),
+                budget: Arc::clone(&budget),
+                config: Arc::clone(&config),
+            };
+            handle.lanes.push(spawn(format!("lane-{index}"), move || report(lane::run(parts)))?);
+        }
+        for (index, reader) in readers.into_iter().enumerate() {
+            let (queue, hub) = (Arc::clone(&reading), Arc::clone(&hub));
+            let run = move || reading::run(&queue, &hub, reader);
+            handle.readers.push(spawn(format!("reader-{index}"), run)?);
+        }
+        let (queue, hub_loop) = (commits, Arc::clone(&hub));
+        let run = move || commit::run(&queue, &hub_loop, store);
+        handle.committer = Some(spawn("commit".into(), run)?);
+        let run = move || report(listen::run(listeners, &hub, lanes, stopped));
+        handle.listener = Some(spawn("listen".into(), run)?);
+        Ok(handle)
+    }
+}
+
+fn spawn(name: String, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, StartError> {
+    std::thread::Builder::new().name(name).spawn(run).map_err(StartError::Thread)
+}
+
+fn report(result: std::io::Result<()>) {
+    if let Err(error) = result {
+        tracing::error!(%error, "a thread of the server ended");
+    }
+}
+
+impl Handle {
+    /// Where it listens, in the order of the configuration, with the ports that were picked.
+    #[must_use]
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// How much there is of what.
+    #[must_use]
+    pub fn figures(&self) -> Figures {
+        self.hub.figures()
+    }
+
+    /// Stops within five seconds: no new connections and commands, what was admitted becomes
+    /// durable and is acknowledged, everybody is told.
+    pub fn stop(mut self) {
+        self.end();
+    }
+
+    fn end(&mut self) {
+        let Some(stop) = self.stop.take() else { return };
+        let by = Instant::now() + STOP_MAX;
+        let _ = stop.send(true);
+        join(self.listener.take(), by);
+        let (stopped, lanes_stopped) = std::sync::mpsc::channel();
+        for lane in 0..self.inboxes.len() {
+            self.hub.tell_lane(lane, ToLane::StopReading(stopped.clone()));
+        }
+        for _ in &self.lanes {
+            // After that nothing new is admitted: what follows waits for all that was.
+            let _ = lanes_stopped.recv_timeout(STOP_READING_WAIT);
+        }
+        if self.committer.is_some() && !self.commits.wait_idle(STOP_COMMIT_WAIT) {
+            tracing::warn!("the store is too slow: what is not yet acknowledged is not kept");
+        }
+        self.hub.drive(Input::Shutdown);
+        for lane in 0..self.inboxes.len() {
+            self.hub.tell_lane(lane, ToLane::Finish);
+        }
+        self.lanes.drain(..).for_each(|lane| join(Some(lane), by));
+        self.reading.close();
+        self.readers.drain(..).for_each(|reader| join(Some(reader), by));
+        self.commits.close();
+        join(self.committer.take(), by);
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// Waits for a thread's end, but not beyond the moment when the server must have stopped: one that is
+/// stuck in the system holds nothing that was acknowledged.
+fn join(thread: Option<JoinHandle<()>>, by: Instant) {
+    let Some(thread) = thread else { return };
+    while !thread.is_finished() {
+        if Instant::now() >= by {
+            tracing::warn!(thread = thread.thread().name(), "a thread of the server does not end");
+            return;
+        }
+        std::thread::sleep(JOIN_PAUSE);
+    }
+    if thread.join().is_err() {
+        tracing::error!("a thread of the server panicked");
+    }
+}

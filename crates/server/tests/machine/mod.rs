@@ -1,0 +1,66 @@
+//! A server on a simulated disk, which can lose its power and get it back.
+#![allow(dead_code, reason = "each test binary uses its own part")]
+
+use hubbub_server::{Handle, Server, ServerConfig};
+use hubbub_simdisk::SimDisk;
+use hubbub_store::sqlite::{Durability, SqliteConfig, SqliteStore};
+use std::net::SocketAddr;
+
+const FILE: &str = "hubbub.db";
+
+/// One computer.
+pub struct Machine {
+    /// Its disk. Stop the server before the power comes back.
+    pub disk: SimDisk,
+    durability: Durability,
+    server: Option<Handle>,
+}
+
+impl Machine {
+    /// With an empty disk; nothing runs yet.
+    pub fn new(seed: u64, durability: Durability) -> Self {
+        Self { disk: SimDisk::new(seed), durability, server: None }
+    }
+
+    /// Starts the server on what the disk has, on a free port.
+    pub fn start(&mut self) -> Result<(), String> {
+        let mut config = SqliteConfig::new(FILE);
+        config.vfs = Some(self.disk.vfs_name().to_owned());
+        config.durability = self.durability;
+        // Checkpoints come often enough to be hit as well.
+        config.wal_bytes = 64 * 1024;
+        let store = SqliteStore::open(config).map_err(|error| error.to_string())?;
+        let listen = SocketAddr::from(([127, 0, 0, 1], 0));
+        let mut config = ServerConfig::new(vec![listen], "unused".into());
+        config.lanes = 2;
+        let server =
+            Server::start_on(config, Box::new(store)).map_err(|error| error.to_string())?;
+        self.server = Some(server);
+        Ok(())
+    }
+
+    /// Where the server is.
+    pub fn address(&self) -> SocketAddr {
+        self.server.as_ref().expect("the server runs").addresses()[0]
+    }
+
+    /// Stops the server.
+    pub fn stop(&mut self) {
+        if let Some(server) = self.server.take() {
+            server.stop();
+        }
+    }
+
+    /// What SQLite finds wrong with the file. Only while the server is stopped.
+    pub fn integrity(&self) -> Result<(), String> {
+        let check = || {
+            let db = self.disk.open(FILE)?;
+            db.query_row("PRAGMA integrity_check", (), |row| row.get::<_, String>(0))
+        };
+        match check() {
+            Ok(report) if report == "ok" => Ok(()),
+            Ok(report) => Err(report),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+}

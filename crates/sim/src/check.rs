@@ -1,0 +1,204 @@
+//! What must be true, watched from outside: the ledger of everything that was said, acknowledged
+//! and seen.
+
+use hubbub_protocol::{Epoch, Event, RoomId, Seq};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Violations of one kind that are reported.
+const REPORTED_MAX: usize = 4;
+
+/// Which promise was broken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// Two members saw different events at one place of a room.
+    Order,
+    /// A session's stream of a room has a gap, a repetition, or another order (on the wire).
+    Stream,
+    /// Something of a room came after leaving it.
+    AfterLeaving,
+    /// A message reached another room.
+    Crossed,
+    /// An acknowledged message is not where it was acknowledged.
+    Lost,
+    /// A message is in the history twice.
+    Doubled,
+    /// What was delivered is not what the history holds.
+    History,
+    /// A queue grew over its cap.
+    Cap,
+    /// A room that keeps everything was reset for a client that had part of it.
+    Reset,
+    /// After all links healed, something still waits.
+    Stuck,
+    /// The store does not hold together.
+    Store,
+    /// A plain listener got messages out of order or twice.
+    Plain,
+}
+
+/// A broken promise.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// Which.
+    pub kind: Kind,
+    /// What was seen.
+    pub what: String,
+}
+
+/// A message that a client wanted to say.
+#[derive(Clone, Debug)]
+pub(crate) struct Said {
+    pub(crate) room: String,
+    pub(crate) acked: Option<(RoomId, Seq)>,
+    pub(crate) failed: bool,
+}
+
+/// Everything that was seen.
+#[derive(Debug, Default)]
+pub(crate) struct Ledger {
+    pub(crate) said: BTreeMap<String, Said>,
+    /// What members saw at each place.
+    seen: BTreeMap<(RoomId, Seq), (Epoch, String)>,
+    /// Rooms that keep everything, by what `joined` said.
+    pub(crate) durable: BTreeSet<RoomId>,
+    pub(crate) violations: Vec<Violation>,
+}
+
+impl Ledger {
+    pub(crate) fn report(&mut self, kind: Kind, what: impl Into<String>) {
+        // One bug can break everything after it: the first few of a kind tell enough.
+        let same = self.violations.iter().filter(|violation| violation.kind == kind).count();
+        if same < REPORTED_MAX {
+            self.violations.push(Violation { kind, what: what.into() });
+        }
+    }
+
+    pub(crate) fn say(&mut self, text: &str, room: &str) {
+        let said = Said { room: room.to_owned(), acked: None, failed: false };
+        self.said.insert(text.to_owned(), said);
+    }
+
+    pub(crate) fn acked(&mut self, text: &str, room: RoomId, seq: Seq) {
+        let Some(said) = self.said.get_mut(text) else { return };
+        match said.acked {
+            Some(before) if before != (room, seq) => {
+                let what =
+                    format!("{text:?} was acknowledged at {before:?} and at {:?}", (room, seq));
+                self.report(Kind::Doubled, what);
+            }
+            _ => said.acked = Some((room, seq)),
+        }
+    }
+
+    pub(crate) fn failed(&mut self, text: &str) {
+        if let Some(said) = self.said.get_mut(text) {
+            said.failed = true;
+        }
+    }
+
+    /// A member saw an event in a room that it calls by this name.
+    pub(crate) fn saw(&mut self, room_name: &str, event: &Event) {
+        let text = event.body.text().as_str().to_owned();
+        match self.said.get(&text) {
+            Some(said) if said.room != room_name => {
+                let what = format!("{text:?}, said in {}, was heard in {room_name}", said.room);
+                self.report(Kind::Crossed, what);
+            }
+            Some(_) => {}
+            None => self.report(Kind::History, format!("nobody ever said {text:?}")),
+        }
+        let place = (event.room, event.seq);
+        let now = (event.epoch, text);
+        match self.seen.get(&place) {
+            Some(before) if *before != now => {
+                let what = format!("at {place:?} one saw {before:?} and another {now:?}");
+                self.report(Kind::Order, what);
+            }
+            _ => {
+                self.seen.insert(place, now);
+            }
+        }
+    }
+
+    /// The place of a text that somebody saw.
+    pub(crate) fn place_of(&self, text: &str) -> Option<(RoomId, Seq)> {
+        self.seen.iter().find(|(_, (_, seen))| seen == text).map(|(place, _)| *place)
+    }
+
+    /// Compares all of it with what the store holds at the end.
+    pub(crate) fn compare(&mut self, room_name: &str, room: RoomId, stored: &[Event]) {
+        let mut texts = BTreeMap::new();
+        for (index, event) in stored.iter().enumerate() {
+            let text = event.body.text().as_str();
+            if event.seq != Seq(index as u64 + 1) {
+                let what =
+                    format!("{room_name}: number {} stands at place {}", event.seq, index + 1);
+                self.report(Kind::Store, what);
+            }
+            if let Some(before) = texts.insert(text.to_owned(), event.seq) {
+                let what = format!("{room_name}: {text:?} stands at {before} and at {}", event.seq);
+                self.report(Kind::Doubled, what);
+            }
+            match self.said.get(text) {
+                None => self.report(Kind::History, format!("{room_name}: nobody said {text:?}")),
+                Some(said) if said.room != room_name => {
+                    let what = format!("{text:?}, said in {}, is kept in {room_name}", said.room);
+                    self.report(Kind::Crossed, what);
+                }
+                Some(said) if said.failed => {
+                    let what = format!(
+                        "{text:?} is kept, but its sender was told for good that it failed"
+                    );
+                    self.report(Kind::History, what);
+                }
+                Some(_) => {}
+            }
+        }
+        let seen: Vec<_> = self
+            .seen
+            .range((room, Seq(0))..=(room, Seq(u64::MAX)))
+            .map(|((_, seq), (epoch, text))| (*seq, *epoch, text.clone()))
+            .collect();
+        for (seq, epoch, text) in seen {
+            let kept = stored.iter().find(|event| event.seq == seq);
+            let kept = kept.map(|event| (event.epoch, event.body.text().as_str().to_owned()));
+            if kept.as_ref() != Some(&(epoch, text.clone())) {
+                let what =
+                    format!("{room_name}: at {seq} {text:?} was delivered, and {kept:?} is kept");
+                self.report(Kind::History, what);
+            }
+        }
+        let acked: Vec<_> = self
+            .said
+            .iter()
+            .filter_map(|(text, said)| {
+                let (at, seq) = said.acked?;
+                (at == room).then(|| (text.clone(), seq))
+            })
+            .collect();
+        for (text, seq) in acked {
+            if texts.get(&text) != Some(&seq) {
+                let what = format!(
+                    "{room_name}: {text:?} was acknowledged at {seq}, and stands at {:?}",
+                    texts.get(&text)
+                );
+                self.report(Kind::Lost, what);
+            }
+        }
+    }
+
+    /// Acknowledged messages of rooms that keep everything and are not in the store at all.
+    pub(crate) fn rooms_gone(&mut self, kept: &BTreeSet<RoomId>) {
+        let lost: Vec<_> = self
+            .said
+            .iter()
+            .filter_map(|(text, said)| {
+                let (room, _) = said.acked?;
+                (self.durable.contains(&room) && !kept.contains(&room)).then(|| text.clone())
+            })
+            .collect();
+        for text in lost {
+            self.report(Kind::Lost, format!("{text:?} was acknowledged, and its room is gone"));
+        }
+    }
+}

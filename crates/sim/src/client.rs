@@ -1,0 +1,197 @@
+//! A simulated native client: the production core, a random user, and what it has seen.
+
+use crate::check::{Kind, Ledger};
+use crate::wire::Wire;
+use hubbub_client::{ClientEvent, ConnectionState, Core, CoreConfig, SendState};
+use hubbub_protocol::frame::{CatchUp, MessageKind, Request, ServerFrame, write_line};
+use hubbub_protocol::line::{Line, LineBuffer};
+use hubbub_protocol::{Instance, MonoMs, RoomAddress, RoomId, RoomName, Seq, UserName};
+use std::collections::BTreeMap;
+
+/// The rooms that everybody may go to. The last one keeps no history.
+pub(crate) const ROOMS: [&str; 4] = ["lobby", "work", "play", "fleeting"];
+
+/// One client.
+pub(crate) struct Client {
+    pub(crate) name: String,
+    pub(crate) core: Core,
+    lines: LineBuffer,
+    wire: Wire,
+    /// The texts of the sends, by local id.
+    texts: BTreeMap<u64, String>,
+    said: u32,
+    /// What it has seen of each room.
+    stands: BTreeMap<String, (RoomId, Seq)>,
+    pub(crate) stopped: bool,
+}
+
+impl Client {
+    pub(crate) fn new(index: usize, rng: &mut fastrand::Rng) -> Self {
+        let name = format!("user{index}");
+        let mut instance = [0; 16];
+        rng.fill(&mut instance);
+        let user = UserName::parse(&name).expect("a valid name");
+        let mut config = CoreConfig::new(user, Instance(instance));
+        config.conversations = vec![address("lobby")];
+        Self {
+            name,
+            core: Core::new(config),
+            lines: LineBuffer::default(),
+            wire: Wire::default(),
+            texts: BTreeMap::new(),
+            said: 0,
+            stands: BTreeMap::new(),
+            stopped: false,
+        }
+    }
+
+    pub(crate) fn connected(&mut self, now: MonoMs) {
+        self.lines = LineBuffer::default();
+        self.wire = Wire::default();
+        self.core.connected(now);
+    }
+
+    /// Does something that a user would do.
+    pub(crate) fn act(&mut self, rng: &mut fastrand::Rng, ledger: &mut Ledger) {
+        let room = ROOMS[rng.usize(0..ROOMS.len())];
+        match rng.u8(0..20) {
+            0 => {
+                let _ = self.core.join(&address(room));
+            }
+            1 if room != "lobby" => {
+                self.core.leave(&RoomName::parse(room).expect("a valid name"));
+            }
+            2 => {
+                let _ = self.core.ping();
+            }
+            3 => {
+                let _ = self.core.history(&address(room), Default::default(), Some(20));
+            }
+            _ => {
+                let burst = if rng.u8(0..8) == 0 { rng.u32(5..40) } else { 1 };
+                for _ in 0..burst {
+                    self.say(room, rng, ledger);
+                }
+            }
+        }
+    }
+
+    fn say(&mut self, room: &str, rng: &mut fastrand::Rng, ledger: &mut Ledger) {
+        if self.core.conversation(&address(room)).is_none() {
+            return;
+        }
+        self.said += 1;
+        let longest = if rng.u8(0..10) == 0 { 1_500 } else { 150 };
+        let padding = "x".repeat(rng.usize(0..longest));
+        let text = format!("{}:{}@{room} {padding}", self.name, self.said).trim_end().to_owned();
+        ledger.say(&text, room);
+        match self.core.send(&address(room), &text, MessageKind::Text) {
+            Ok(local) => {
+                self.texts.insert(local.0, text);
+            }
+            Err(_) => ledger.failed(&text),
+        }
+    }
+
+    /// The bytes that it wants to send.
+    pub(crate) fn transmit(&mut self) -> Vec<u8> {
+        let mut out = Vec::new();
+        while let Some(frame) = self.core.poll_transmit() {
+            if let (Some(id), Request::Join { after, .. }) = (frame.id, &frame.request) {
+                self.wire.asked_join(id, after.map_or(Seq(0), |after| after.seq));
+            }
+            write_line(&frame, &mut out);
+        }
+        out
+    }
+
+    pub(crate) fn receive(&mut self, now: MonoMs, bytes: &[u8], ledger: &mut Ledger) {
+        self.lines.push(bytes);
+        while let Some(line) = self.lines.next_line() {
+            let Line::Whole(line) = line else {
+                ledger.report(Kind::Stream, "the server sent a line that is too long");
+                continue;
+            };
+            match serde_json::from_slice::<ServerFrame>(line) {
+                Ok(frame) => {
+                    self.wire.frame(&frame, ledger);
+                    self.core.received(now, frame);
+                }
+                Err(error) => {
+                    let line = String::from_utf8_lossy(line).into_owned();
+                    ledger.report(Kind::Stream, format!("the server sent {line:?}: {error}"));
+                }
+            }
+        }
+        self.watch(ledger);
+    }
+
+    /// Looks at what the core tells its program.
+    pub(crate) fn watch(&mut self, ledger: &mut Ledger) {
+        while let Some(event) = self.core.poll_event() {
+            match event {
+                ClientEvent::NewEvent { conversation: RoomAddress::Room(room), event, .. } => {
+                    ledger.saw(room.as_str(), &event);
+                    self.stands.insert(room.as_str().to_owned(), (event.room, event.seq));
+                }
+                ClientEvent::Reset { conversation: RoomAddress::Room(room) } => {
+                    if let Some((id, seq)) = self.stands.remove(room.as_str())
+                        && ledger.durable.contains(&id)
+                    {
+                        let what = format!("{} had {room} up to {seq}", self.name);
+                        ledger.report(Kind::Reset, what);
+                    }
+                }
+                ClientEvent::Joined {
+                    conversation: RoomAddress::Room(room),
+                    catch_up: CatchUp::Reset,
+                    ..
+                } => {
+                    self.stands.remove(room.as_str());
+                }
+                ClientEvent::Left { room } => {
+                    self.stands.remove(room.as_str());
+                }
+                ClientEvent::Send { local, state } => self.send_state(local.0, state, ledger),
+                _ => {}
+            }
+        }
+        self.stopped = self.core.connection() == ConnectionState::Stopped;
+    }
+
+    fn send_state(&mut self, local: u64, state: SendState, ledger: &mut Ledger) {
+        let Some(text) = self.texts.get(&local) else { return };
+        match state {
+            SendState::Pending => {}
+            SendState::Sent { position, .. } => ledger.acked(text, position.room, position.seq),
+            SendState::Failed { .. } => ledger.failed(text),
+        }
+    }
+
+    /// Whether nothing is on its way any more.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.stopped
+            || (self.core.connection() == ConnectionState::Ready
+                && self.core.pending_sends().len() == 0
+                && self.core.conversations().all(|conversation| conversation.is_live()))
+    }
+
+    pub(crate) fn describe(&self) -> String {
+        let waiting: Vec<String> = self
+            .core
+            .conversations()
+            .filter(|conversation| !conversation.is_live())
+            .map(|conversation| conversation.address().to_string())
+            .collect();
+        format!(
+            "{} is {:?}, has {} unacknowledged sends and waits for {waiting:?}",
+            self.name,
+            self.core.connection(),
+            self.core.pending_sends().len()
+        )
+    }
+}
+
+pub(crate) fn address(room: &str) -> RoomAddress {
+    RoomAddress::Room(RoomName::parse(room).expect("a valid name"))
+}

@@ -1,0 +1,502 @@
+//! The world: virtual time, who does what next, and what goes wrong.
+
+use crate::Plant;
+mod links;
+mod trouble;
+
+use crate::check::{Kind, Ledger, Violation};
+use crate::client::Client;
+use crate::link::Link;
+use crate::plain::PlainClient;
+use crate::server::{LIMITS, Server, Want};
+use hubbub_client::ConnectionState;
+use hubbub_hub::Ticket;
+use hubbub_protocol::frame::Page;
+use hubbub_protocol::record::RoomKind;
+use hubbub_protocol::{Event, MonoMs, Now, ResumeToken, Seq, SessionId, WallMs, limits};
+use hubbub_simdisk::SimDisk;
+use hubbub_store::sqlite::{SqliteConfig, SqliteStore};
+use hubbub_store::{Store, StoreError};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+
+/// What to simulate.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Native clients.
+    pub clients: usize,
+    /// Plain clients.
+    pub netcats: usize,
+    /// Virtual time in which things go wrong, in milliseconds.
+    pub duration_ms: u64,
+    /// A bug to plant.
+    pub plant: Option<Plant>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { clients: 5, netcats: 2, duration_ms: 20_000, plant: None }
+    }
+}
+
+/// What came of a run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// Broken promises.
+    pub violations: Vec<Violation>,
+    /// Messages that were said.
+    pub said: usize,
+    /// Messages in the store at the end.
+    pub kept: usize,
+    /// Power cuts.
+    pub crashes: u32,
+    /// Failed commits.
+    pub failures: u32,
+    /// A sum over everything that was seen: the same for the same seed.
+    pub trace: u64,
+}
+
+/// How long the world may take to settle when nothing goes wrong any more, in virtual milliseconds.
+const SETTLE_MS: u64 = 300_000;
+
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Act(usize),
+    ActPlain(usize),
+    Connect(usize),
+    ConnectPlain(usize),
+    PumpUp(u64),
+    PumpDown(u64),
+    Server(u32, ServerStep),
+    Trouble,
+    Heal,
+    Tick,
+    Restart,
+}
+
+/// Steps of one run of the server; void after a crash.
+#[derive(Clone, Copy, Debug)]
+enum ServerStep {
+    Drain(usize),
+    Commit,
+    Persisted(Ticket),
+    Recover,
+    Read,
+    Noticed(SessionId),
+}
+
+struct World {
+    rng: fastrand::Rng,
+    now: u64,
+    order: u64,
+    queue: BinaryHeap<Reverse<(u64, u64, usize)>>,
+    steps: Vec<Option<Step>>,
+    free: Vec<usize>,
+    disk: SimDisk,
+    server: Option<Server>,
+    /// Which run of the server this is.
+    life: u32,
+    /// The power goes in the middle of a commit.
+    dying: bool,
+    /// The power goes between the next commit and the moment when the hub hears of it.
+    dies_unheard: bool,
+    clients: Vec<Client>,
+    netcats: Vec<PlainClient>,
+    links: BTreeMap<u64, Link>,
+    link_of: BTreeMap<usize, u64>,
+    links_made: u64,
+    calm: bool,
+    ledger: Ledger,
+    outcome: Outcome,
+    options: Options,
+}
+
+/// Runs one world from a seed to its end.
+#[must_use]
+pub fn run(seed: u64, options: &Options) -> Outcome {
+    let mut world = World::new(seed, options.clone());
+    world.live();
+    world.settle();
+    world.judge();
+    world.outcome.said = world.ledger.said.len();
+    world.outcome.violations = world.ledger.violations;
+    world.outcome
+}
+
+impl World {
+    fn new(seed: u64, options: Options) -> Self {
+        let mut rng = fastrand::Rng::with_seed(seed);
+        let disk = SimDisk::new(rng.u64(..));
+        disk.skip_sleeps(true);
+        let clients = (0..options.clients).map(|index| Client::new(index, &mut rng)).collect();
+        let netcats = (0..options.netcats).map(PlainClient::new).collect();
+        Self {
+            rng,
+            now: 1_000,
+            order: 0,
+            queue: BinaryHeap::new(),
+            steps: Vec::new(),
+            free: Vec::new(),
+            disk,
+            server: None,
+            life: 0,
+            dying: false,
+            dies_unheard: false,
+            clients,
+            netcats,
+            links: BTreeMap::new(),
+            link_of: BTreeMap::new(),
+            links_made: 0,
+            calm: false,
+            ledger: Ledger::default(),
+            outcome: Outcome::default(),
+            options,
+        }
+    }
+
+    fn clock(&self) -> Now {
+        Now { wall: WallMs(1_700_000_000_000 + self.now), mono: MonoMs(self.now) }
+    }
+
+    fn after(&mut self, from: u64, to: u64, step: Step) {
+        let at = self.now + self.rng.u64(from..=to);
+        let place = self.free.pop().unwrap_or_else(|| {
+            self.steps.push(None);
+            self.steps.len() - 1
+        });
+        self.steps[place] = Some(step);
+        self.order += 1;
+        self.queue.push(Reverse((at, self.order, place)));
+    }
+
+    fn next(&mut self, until: u64) -> Option<Step> {
+        let Reverse((at, _, place)) = *self.queue.peek()?;
+        if at > until {
+            return None;
+        }
+        self.queue.pop();
+        self.free.push(place);
+        self.now = at;
+        self.steps[place].take()
+    }
+
+    // ---- the course of things
+
+    fn live(&mut self) {
+        self.start_server();
+        for index in 0..self.clients.len() {
+            self.after(0, 500, Step::Connect(index));
+            self.after(500, 1_500, Step::Act(index));
+        }
+        for index in 0..self.netcats.len() {
+            self.after(0, 500, Step::ConnectPlain(index));
+            self.after(500, 1_500, Step::ActPlain(index));
+        }
+        self.after(500, 2_000, Step::Trouble);
+        self.after(100, 100, Step::Tick);
+        let end = self.now + self.options.duration_ms;
+        while let Some(step) = self.next(end) {
+            self.step(step);
+        }
+    }
+
+    /// Nothing goes wrong any more: everything that waits must come to its end.
+    fn settle(&mut self) {
+        self.calm = true;
+        self.disk.set_capacity(None);
+        self.disk.fail_syncs(0);
+        if self.dying {
+            self.crash();
+        }
+        self.dies_unheard = false;
+        for link in self.links.values_mut() {
+            link.stalled_until = 0;
+        }
+        let links: Vec<u64> = self.links.keys().copied().collect();
+        links.into_iter().for_each(|link| self.pump_soon(link));
+        let end = self.now + SETTLE_MS;
+        while let Some(step) = self.next(end) {
+            self.step(step);
+            let served = self.server.as_ref().is_some_and(Server::is_idle);
+            if served && self.clients.iter().all(Client::is_settled) {
+                return;
+            }
+        }
+        let waiting: Vec<String> = self
+            .clients
+            .iter()
+            .filter(|client| !client.is_settled())
+            .map(Client::describe)
+            .collect();
+        self.ledger.report(Kind::Stuck, format!("after {SETTLE_MS} ms of calm: {waiting:?}"));
+    }
+
+    /// A last power cut, and then the store is compared with everything that was seen.
+    fn judge(&mut self) {
+        for netcat in &mut self.netcats {
+            netcat.disconnected(&mut self.ledger);
+        }
+        self.server = None;
+        self.disk.crash_torn();
+        if let Err(error) = self.compare() {
+            self.ledger.report(Kind::Store, format!("at the end: {error}"));
+        }
+    }
+
+    fn compare(&mut self) -> Result<(), StoreError> {
+        let mut config = SqliteConfig::new("hubbub.db");
+        config.vfs = Some(self.disk.vfs_name().to_owned());
+        let mut store = SqliteStore::open(config)?;
+        let mut reader = store.reader()?;
+        let mut kept = BTreeSet::new();
+        for room in store.load()?.rooms {
+            let RoomKind::Named(name) = &room.record.kind else { continue };
+            let mut events: Vec<Event> = Vec::new();
+            loop {
+                let last = events.last().map_or(Seq(0), |event| event.seq);
+                let page = reader.page(room.record.id, Page::After(last), limits::PAGE)?;
+                events.extend(page.events);
+                if !page.more {
+                    break;
+                }
+            }
+            kept.insert(room.record.id);
+            self.outcome.kept += events.len();
+            self.ledger.compare(name.as_str(), room.record.id, &events);
+        }
+        self.ledger.rooms_gone(&kept);
+        Ok(())
+    }
+
+    fn step(&mut self, step: Step) {
+        self.outcome.trace =
+            self.outcome.trace.wrapping_mul(31).wrapping_add(self.now ^ self.order);
+        let now = self.clock();
+        if let Some(server) = &mut self.server {
+            server.now = now;
+        }
+        match step {
+            Step::Act(index) => self.act(index),
+            Step::ActPlain(index) => self.act_plain(index),
+            Step::Connect(index) => self.connect(index),
+            Step::ConnectPlain(index) => self.connect_plain(index),
+            Step::PumpUp(link) => self.pump_up(link),
+            Step::PumpDown(link) => self.pump_down(link),
+            Step::Server(life, step) if life == self.life => self.server_step(step),
+            Step::Server(..) => {}
+            Step::Trouble => self.trouble(),
+            Step::Heal => self.disk.set_capacity(None),
+            Step::Tick => self.tick(),
+            Step::Restart => self.start_server(),
+        }
+        self.serve_wants();
+    }
+
+    fn tick(&mut self) {
+        let now = self.clock().mono;
+        for index in 0..self.clients.len() {
+            let client = &mut self.clients[index];
+            if client.core.poll_timeout().is_some_and(|due| due <= now) {
+                client.core.handle_timeout(now);
+                client.watch(&mut self.ledger);
+            }
+            self.transmit(index);
+            if self.clients[index].core.connection() == ConnectionState::Dead {
+                self.drop_link_of(index);
+            }
+        }
+        if let Some(server) = &mut self.server {
+            server.tick();
+            let (bytes, frames) = server.largest_outbox();
+            // The closing frame may go over the caps.
+            if bytes > LIMITS.bytes + 256 || frames > LIMITS.frames + 1 {
+                let what = format!("an outbox of {bytes} bytes in {frames} frames");
+                self.ledger.report(Kind::Cap, what);
+            }
+        }
+        self.after(100, 100, Step::Tick);
+    }
+
+    // ---- clients
+
+    fn act(&mut self, index: usize) {
+        if self.calm {
+            return;
+        }
+        self.clients[index].act(&mut self.rng, &mut self.ledger);
+        self.transmit(index);
+        self.after(20, 700, Step::Act(index));
+    }
+
+    fn act_plain(&mut self, index: usize) {
+        if self.calm {
+            return;
+        }
+        if self.netcats[index].connected {
+            let bytes = self.netcats[index].act(&mut self.rng, &mut self.ledger);
+            self.send_up(self.options.clients + index, &bytes);
+        }
+        self.after(100, 1_500, Step::ActPlain(index));
+    }
+
+    fn transmit(&mut self, index: usize) {
+        let bytes = self.clients[index].transmit();
+        self.send_up(index, &bytes);
+    }
+
+    fn send_up(&mut self, who: usize, bytes: &[u8]) {
+        let Some(&id) = self.link_of.get(&who) else { return };
+        let Some(link) = self.links.get_mut(&id) else { return };
+        link.up.extend(bytes);
+        self.pump_soon(id);
+    }
+
+    fn connect(&mut self, index: usize) {
+        if self.link_of.contains_key(&index) || self.clients[index].stopped {
+            return;
+        }
+        if self.open_link(index) {
+            let now = self.clock().mono;
+            self.clients[index].connected(now);
+            self.transmit(index);
+        } else {
+            self.disconnected(index);
+        }
+    }
+
+    fn connect_plain(&mut self, index: usize) {
+        let who = self.options.clients + index;
+        if self.calm || self.link_of.contains_key(&who) {
+            return;
+        }
+        if self.open_link(who) {
+            let bytes = self.netcats[index].connected();
+            self.send_up(who, &bytes);
+        } else {
+            self.after(300, 1_000, Step::ConnectPlain(index));
+        }
+    }
+
+    fn open_link(&mut self, who: usize) -> bool {
+        let Some(server) = &mut self.server else { return false };
+        self.links_made += 1;
+        let id = self.links_made;
+        let mut fresh = [0; 16];
+        self.rng.fill(&mut fresh);
+        let mut link = Link::new(who);
+        link.session = Some(server.accept(id, ResumeToken(fresh)));
+        self.links.insert(id, link);
+        self.link_of.insert(who, id);
+        true
+    }
+
+    /// The client's side of a connection is gone, or there never was one.
+    fn disconnected(&mut self, who: usize) {
+        if let Some(index) = who.checked_sub(self.options.clients) {
+            self.netcats[index].disconnected(&mut self.ledger);
+            self.after(300, 1_000, Step::ConnectPlain(index));
+            return;
+        }
+        let now = self.clock().mono;
+        let client = &mut self.clients[who];
+        client.core.disconnected(now);
+        client.watch(&mut self.ledger);
+        let random = self.rng.u64(..);
+        if let Some(delay) = self.clients[who].core.reconnect_delay_ms(random) {
+            self.after(delay, delay, Step::Connect(who));
+        }
+    }
+
+    // ---- the server
+
+    fn start_server(&mut self) {
+        if self.server.is_some() {
+            return;
+        }
+        self.life += 1;
+        match Server::start(self.clock(), self.disk.vfs_name(), self.options.plant) {
+            Ok(server) => self.server = Some(server),
+            Err(_) => {
+                if self.dying {
+                    self.crash();
+                }
+                self.after(200, 2_000, Step::Restart);
+            }
+        }
+    }
+
+    fn server_step(&mut self, step: ServerStep) {
+        let life = self.life;
+        let Some(server) = &mut self.server else { return };
+        match step {
+            ServerStep::Drain(lane) => {
+                server.drain(lane);
+                self.flush();
+            }
+            ServerStep::Commit => {
+                match server.commit(if self.rng.bool() { 1 } else { self.rng.usize(1..60) }) {
+                    Ok(None) => {}
+                    Ok(Some(_)) if self.dies_unheard => self.crash(),
+                    Ok(Some(upto)) => {
+                        self.after(0, 5, Step::Server(life, ServerStep::Persisted(upto)));
+                    }
+                    Err(_) if self.dying => self.crash(),
+                    Err(_) => {
+                        self.outcome.failures += 1;
+                        server.commit_failed();
+                        self.after(50, 1_000, Step::Server(life, ServerStep::Recover));
+                    }
+                }
+            }
+            ServerStep::Persisted(upto) => server.persisted(upto),
+            ServerStep::Recover => {
+                if server.recover().is_err() {
+                    if self.dying {
+                        return self.crash();
+                    }
+                    self.after(200, 2_000, Step::Server(life, ServerStep::Recover));
+                }
+            }
+            ServerStep::Read => {
+                if let Err(error) = server.read() {
+                    if self.dying {
+                        return self.crash();
+                    }
+                    self.ledger.report(Kind::Store, format!("reading: {error}"));
+                }
+            }
+            ServerStep::Noticed(session) => server.broken(session),
+        }
+    }
+
+    fn serve_wants(&mut self) {
+        let Some(server) = &mut self.server else { return };
+        let mut wants = std::mem::take(&mut server.wants);
+        wants.dedup();
+        for want in wants {
+            let life = self.life;
+            match want {
+                Want::Drain(lane) => self.after(0, 4, Step::Server(life, ServerStep::Drain(lane))),
+                Want::Commit => self.after(0, 15, Step::Server(life, ServerStep::Commit)),
+                Want::Read => self.after(0, 30, Step::Server(life, ServerStep::Read)),
+            }
+        }
+    }
+
+    /// The power goes. The disk keeps what was synced, and some of the rest.
+    fn crash(&mut self) {
+        self.dying = false;
+        self.dies_unheard = false;
+        let was_up = self.server.take().is_some();
+        self.disk.crash_torn();
+        if !was_up {
+            return;
+        }
+        self.outcome.crashes += 1;
+        let links: Vec<usize> = self.links.values().map(|link| link.client).collect();
+        self.links.clear();
+        self.link_of.clear();
+        links.into_iter().for_each(|who| self.disconnected(who));
+        self.after(100, 2_000, Step::Restart);
+    }
+}

@@ -1,0 +1,35 @@
+//! What every backend must do, as one suite: call [`all`] from a backend's tests.
+//!
+//! Failures panic, as in any test.
+
+mod make;
+mod random;
+mod suite;
+
+use crate::Store;
+
+/// Where a backend keeps one set of data.
+pub trait Place {
+    /// Opens the store there; makes it the first time. The one that was opened before is closed.
+    fn open(&mut self) -> Box<dyn Store>;
+}
+
+/// Runs the whole suite. Each call of `make` gives a fresh place.
+///
+/// # Panics
+/// When the backend does something else than the [`Store`] trait says.
+pub fn all(make: &mut dyn FnMut() -> Box<dyn Place>) {
+    for (name, test) in suite::TESTS {
+        tracing::info!(name, "conformance");
+        test(&mut *make());
+    }
+}
+
+/// Does the same `steps` random things on two backends, from a seed, and compares all answers. Both
+/// are restarted now and then. The seed is printed when they differ.
+///
+/// # Panics
+/// When they differ.
+pub fn compare(left: &mut dyn Place, right: &mut dyn Place, seed: u64, steps: u32) {
+    random::compare(left, right, seed, steps);
+}

@@ -1,0 +1,177 @@
+//! The same random things on two backends.
+
+use super::Place;
+use super::make::{ok, room, said, sent};
+use crate::{Reader, Store};
+use hubbub_protocol::frame::Page;
+use hubbub_protocol::record::Record;
+use hubbub_protocol::{Instance, RoomId, Seq, WallMs};
+
+/// Rooms and instances are few, so that they meet.
+const ROOMS: u64 = 5;
+const INSTANCES: u64 = 4;
+
+/// splitmix64: enough for a test, and the same everywhere.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, end: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (z ^ (z >> 31)) % end
+    }
+
+    fn instance(&mut self) -> Instance {
+        Instance([self.below(INSTANCES) as u8; 16])
+    }
+
+    fn page(&mut self, heads: &[u64]) -> (RoomId, Page, u32) {
+        let room = self.below(ROOMS);
+        let seq = Seq(self.below(heads[room as usize] + 3));
+        let page = match self.below(4) {
+            0 => Page::Latest,
+            1 => Page::Before(seq),
+            2 => Page::After(seq),
+            _ => Page::Around(seq),
+        };
+        (RoomId(room), page, self.below(120) as u32)
+    }
+}
+
+/// What the random batches must know to be mostly good.
+struct Model {
+    heads: [u64; ROOMS as usize],
+    made: [bool; ROOMS as usize],
+    counters: [u64; INSTANCES as usize],
+}
+
+impl Model {
+    fn batch(&mut self, random: &mut Random) -> Vec<Record> {
+        (0..random.below(60)).map(|_| self.record(random)).collect()
+    }
+
+    fn record(&mut self, random: &mut Random) -> Record {
+        let id = random.below(ROOMS);
+        let at = id as usize;
+        if !self.made[at] {
+            self.made[at] = true;
+            return Record::Room(room(id));
+        }
+        if random.below(200) == 0 {
+            self.made[at] = false;
+            return Record::RoomGone(RoomId(id));
+        }
+        // Seldom a number that is there already: then the batch must fail on both sides.
+        self.heads[at] += u64::from(random.below(2000) > 0);
+        let instance = random.instance();
+        let counter = &mut self.counters[instance.0[0] as usize];
+        *counter += random.below(3);
+        match random.below(3) {
+            0 => said(id, self.heads[at]),
+            _ => {
+                *counter += 1;
+                sent(id, self.heads[at], instance, *counter)
+            }
+        }
+    }
+}
+
+struct SeedOnPanic(u64);
+
+impl Drop for SeedOnPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("two backends differ with the seed {}", self.0);
+        }
+    }
+}
+
+struct Side<'p> {
+    place: &'p mut dyn Place,
+    /// `None` only while it is reopened.
+    open: Option<(Box<dyn Store>, Box<dyn Reader>)>,
+}
+
+impl<'p> Side<'p> {
+    fn new(place: &'p mut dyn Place) -> Self {
+        let mut side = Self { place, open: None };
+        side.reopen();
+        side
+    }
+
+    fn reopen(&mut self) {
+        self.open = None;
+        let store = self.place.open();
+        let reader = ok(store.reader());
+        self.open = Some((store, reader));
+    }
+
+    fn store(&mut self) -> &mut dyn Store {
+        &mut *self.open.as_mut().expect("opened in `new`").0
+    }
+
+    fn reader(&mut self) -> &mut dyn Reader {
+        &mut *self.open.as_mut().expect("opened in `new`").1
+    }
+}
+
+pub(super) fn compare(left: &mut dyn Place, right: &mut dyn Place, seed: u64, steps: u32) {
+    let _seed = SeedOnPanic(seed);
+    let mut random = Random(seed);
+    let mut model = Model { heads: [0; 5], made: [false; 5], counters: [0; 4] };
+    let (mut left, mut right) = (Side::new(left), Side::new(right));
+    for step in 0..steps {
+        let here = format!("seed {seed}, step {step}");
+        match random.below(20) {
+            0 => {
+                left.reopen();
+                right.reopen();
+            }
+            1 => assert_eq!(ok(left.store().raise_epoch()), ok(right.store().raise_epoch())),
+            2 => {
+                // All or nothing: SQLite may keep a few sends more than memory does, behind the window,
+                // and they would show when newer ones are forgotten before them.
+                let before = WallMs(random.below(2) << 40);
+                ok(left.store().tidy(before));
+                ok(right.store().tidy(before));
+            }
+            3..10 => {
+                let batch = model.batch(&mut random);
+                let results = [left.store().commit(&batch), right.store().commit(&batch)];
+                assert_eq!(results[0].is_ok(), results[1].is_ok(), "{here}: {results:?}");
+                if results[0].is_err() {
+                    ok(left.store().recover());
+                    ok(right.store().recover());
+                    let there = ok(left.store().load()).rooms;
+                    for (id, made) in (0..).zip(&mut model.made) {
+                        *made = there.iter().any(|room| room.record.id == RoomId(id));
+                    }
+                }
+            }
+            10..17 => {
+                let (room, page, limit) = random.page(&model.heads);
+                let pages = [
+                    ok(left.reader().page(room, page, limit)),
+                    ok(right.reader().page(room, page, limit)),
+                ];
+                assert_eq!(pages[0], pages[1], "{here}: {room} {page:?} {limit}");
+            }
+            17 => {
+                let instance = random.instance();
+                let sends = [ok(left.reader().sends(instance)), ok(right.reader().sends(instance))];
+                assert_eq!(sends[0], sends[1], "{here}");
+            }
+            _ => {
+                let (room, _, _) = random.page(&model.heads);
+                let seq = Seq(random.below(model.heads[room.0 as usize] + 3));
+                let (one, other) =
+                    (left.reader().epoch_at(room, seq), right.reader().epoch_at(room, seq));
+                assert_eq!(ok(one), ok(other), "{here}");
+                let (one, other) = (ok(left.store().load()), ok(right.store().load()));
+                assert_eq!((one.epoch, one.rooms), (other.epoch, other.rooms), "{here}");
+            }
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! The durable log below the hub.
+//!
+//! One [`Store`] is the only writer: batches in, one transaction each, durable when
+//! [`Store::commit`] returns. Any number of [`Reader`]s read beside it, a bounded page at a time, so
+//! that no reader ever holds a transaction open while a client is slow.
+//!
+//! Deliberately not here: who may read or write what, and when a batch is made (that is
+//! `hubbub-server`'s `commit.rs`).
+
+pub mod conformance;
+pub mod memory;
+pub mod sqlite;
+
+use hubbub_protocol::frame::Page;
+use hubbub_protocol::record::{Record, SendRecord, StoredRoom};
+use hubbub_protocol::{Epoch, Event, Instance, RoomId, Seq, WallMs};
+
+/// What can go wrong in a store.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The disk is full. The batch is not stored; after room was made, [`Store::recover`] goes on.
+    #[error("the disk is full: {0}")]
+    Full(String),
+    /// The data were written by a newer Hubbub. Nothing was changed.
+    #[error(
+        "the data are of version {found}, and this program knows versions up to {known}: start a newer hubbub, or restore the backup that was made before the upgrade"
+    )]
+    Newer {
+        /// The version found.
+        found: i64,
+        /// The newest version that this program knows.
+        known: i64,
+    },
+    /// The data do not hold together. Nothing was changed.
+    #[error("the data are damaged: {0}")]
+    Damaged(String),
+    /// After a failed commit the store takes nothing until [`Store::recover`] has succeeded.
+    #[error("an earlier write failed, and the store was not yet reopened and verified")]
+    Unrecovered,
+    /// Anything else that the backend said.
+    #[error("{0}")]
+    Backend(String),
+}
+
+/// What a store holds when it is opened.
+#[derive(Debug, Default)]
+pub struct Loaded {
+    /// The epoch last raised; 0 in a new store.
+    pub epoch: Epoch,
+    /// All rooms, in the order of their ids.
+    pub rooms: Vec<StoredRoom>,
+}
+
+/// One page of history, oldest event first.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct HistoryPage {
+    /// The events.
+    pub events: Vec<Event>,
+    /// Whether there are more in the asked direction (for `Around`: older ones).
+    pub more: bool,
+}
+
+/// The one writer.
+pub trait Store: Send {
+    /// Reads what the hub begins with.
+    ///
+    /// # Errors
+    /// Of the backend; [`StoreError::Unrecovered`] after a failed write.
+    fn load(&mut self) -> Result<Loaded, StoreError>;
+
+    /// Raises the epoch by one, durably, and returns the new one.
+    ///
+    /// # Errors
+    /// Of the backend. As after a failed [`Store::commit`]: recover first, and raise it again then.
+    fn raise_epoch(&mut self) -> Result<Epoch, StoreError>;
+
+    /// Makes a batch durable: all of it or nothing. When this returns `Ok`, a power cut can't take
+    /// it back.
+    ///
+    /// A room, a (room, seq) or an (instance, counter) that is there already is an error, and so is a
+    /// number of 2^63 or more: the hub, which could tell the one sender, must not let them come here.
+    ///
+    /// # Errors
+    /// After any error it is uncertain whether the batch is durable, and every further commit
+    /// answers [`StoreError::Unrecovered`] until [`Store::recover`] succeeds.
+    fn commit(&mut self, batch: &[Record]) -> Result<(), StoreError>;
+
+    /// Reopens and verifies the data after a failed commit. What is read afterwards is durable.
+    ///
+    /// # Errors
+    /// Of the backend; try again later.
+    fn recover(&mut self) -> Result<(), StoreError>;
+
+    /// Opens a reader.
+    ///
+    /// # Errors
+    /// Of the backend.
+    fn reader(&self) -> Result<Box<dyn Reader>, StoreError>;
+
+    /// Forgets what is no longer needed: sends older than `sends_before`. Called at the start.
+    ///
+    /// # Errors
+    /// Of the backend. As after a failed [`Store::commit`]: recover first.
+    fn tidy(&mut self, sends_before: WallMs) -> Result<(), StoreError>;
+}
+
+/// Reads beside the writer, always what is durable, each call on its own.
+pub trait Reader: Send {
+    /// A page of a room's history, at most `limit` events, oldest first. `Around` is half of them
+    /// before the event and the rest from it on; a side that has fewer is not filled up by the other.
+    ///
+    /// # Errors
+    /// Of the backend.
+    fn page(&mut self, room: RoomId, page: Page, limit: u32) -> Result<HistoryPage, StoreError>;
+
+    /// The epoch of one event; `None` where there is none of that number.
+    ///
+    /// # Errors
+    /// Of the backend.
+    fn epoch_at(&mut self, room: RoomId, seq: Seq) -> Result<Option<Epoch>, StoreError>;
+
+    /// The newest `limits::INSTANCE_WINDOW` accepted sends of a client instance, by counter.
+    ///
+    /// # Errors
+    /// Of the backend.
+    fn sends(&mut self, instance: Instance) -> Result<Vec<SendRecord>, StoreError>;
+}

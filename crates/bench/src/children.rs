@@ -2,6 +2,7 @@
 
 use crate::serve::Kind;
 use crate::{Result, system};
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -59,6 +60,11 @@ impl ServerProcess {
     /// CPU time so far, of all its threads.
     pub(crate) fn cpu(&self) -> Result<Duration> {
         system::cpu(self.child.id())
+    }
+
+    /// The same by thread, see [`system::cpu_by_thread`].
+    pub(crate) fn cpu_by_thread(&self) -> Result<BTreeMap<String, Duration>> {
+        system::cpu_by_thread(self.child.id())
     }
 
     /// Memory in use, in bytes.

@@ -11,6 +11,7 @@ mod fanout;
 mod floor;
 mod idle;
 mod load;
+mod logins;
 mod native;
 mod report;
 mod serve;
@@ -41,6 +42,8 @@ enum Command {
     Fanout(fanout::Options),
     /// Bytes that the server needs for a connection that says nothing.
     Idle(idle::Options),
+    /// Message latency while very many log in at once with a wrong password.
+    Logins(logins::Options),
     /// A server to be measured, until stdin ends.
     #[command(hide = true)]
     Serve(serve::Options),
@@ -56,6 +59,9 @@ fn main() -> ExitCode {
             fanout::run(&options).and_then(|found| report::print(&found, json))
         }
         Command::Idle(options) => idle::run(&options).and_then(|found| report::print(&found, json)),
+        Command::Logins(options) => {
+            logins::run(&options).and_then(|found| report::print(&found, json))
+        }
         Command::Serve(options) => serve::run(&options),
     };
     match result {

@@ -4,6 +4,7 @@
 use crate::Result;
 use crate::load::Swarm;
 use hubbub_protocol::frame::{ClientFrame, Request, Retention, Target, write_line};
+use hubbub_protocol::secret::Hidden;
 use hubbub_protocol::{Instance, VERSIONS};
 use std::io::Write;
 use std::net::SocketAddr;
@@ -65,6 +66,25 @@ pub(crate) fn write_send(out: &mut Vec<u8>, room: &str, counter: u64, text: &str
         .expect("writing to memory does not fail");
 }
 
+/// Says hello as an account, or to become one.
+pub(crate) fn write_hello(out: &mut Vec<u8>, name: &str, password: &str, register: bool) {
+    let request = Request::Hello {
+        versions: VERSIONS.to_vec(),
+        name: Some(name.to_owned()),
+        instance: None,
+        resume: None,
+        password: Some(Hidden::new(password)),
+        register,
+        invite: None,
+    };
+    write_line(&ClientFrame { id: None, request }, out);
+}
+
+/// Whether a line refuses a password.
+pub(crate) fn is_wrong_password(line: &[u8]) -> bool {
+    line.starts_with(br#"{"ev":"error","code":"wrong_password","#)
+}
+
 /// Who enters, and where.
 pub(crate) struct Crowd<'a> {
     /// How many connections.
@@ -108,6 +128,9 @@ fn hello(out: &mut Vec<u8>, number: usize, room: String, retention: Retention) {
             name: Some(format!("user{number:05}")),
             instance: Some(Instance(spread.to_be_bytes())),
             resume: None,
+            password: None,
+            register: false,
+            invite: None,
         },
         Request::Join { target: Target::Room(room), after: None, retention: Some(retention) },
         Request::Ping,
@@ -137,7 +160,8 @@ mod tests {
     use super::*;
     use hubbub_protocol::frame::ServerFrame;
     use hubbub_protocol::{
-        Author, Body, Epoch, Event, Position, RoomId, Seq, Text, UserId, UserName, WallMs,
+        Author, Body, Epoch, ErrorCode, Event, NextStep, Position, RoomId, Seq, Text, UserId,
+        UserName, WallMs,
     };
 
     fn line(frame: &ServerFrame) -> Vec<u8> {
@@ -168,6 +192,14 @@ mod tests {
             repeated: false,
         };
         assert_eq!(heard(&line(&sent)).unwrap(), Heard::Sent(77));
+        let error = ServerFrame::Error {
+            id: None,
+            code: ErrorCode::WrongPassword,
+            next: NextStep::Correct,
+            text: "no".into(),
+            suggestion: None,
+        };
+        assert!(is_wrong_password(&line(&error)));
         let pong = ServerFrame::Pong { id: None, time: WallMs(4) };
         assert_eq!(heard(&line(&pong)).unwrap(), Heard::Pong);
     }

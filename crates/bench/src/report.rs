@@ -82,7 +82,8 @@ impl fmt::Display for Percentiles {
     }
 }
 
-fn millis(time: Duration) -> f64 {
+/// Milliseconds.
+pub(crate) fn millis(time: Duration) -> f64 {
     time.as_secs_f64() * 1e3
 }
 

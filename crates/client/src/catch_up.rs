@@ -9,7 +9,7 @@ use crate::core::Core;
 use crate::event::{ClientEvent, LocalId, SendState};
 use crate::timeline::Applied;
 use hubbub_protocol::frame::{CatchUp, Retention, Target};
-use hubbub_protocol::{Event, Position, RoomAddress, RoomId, Seq, WallMs};
+use hubbub_protocol::{Event, Position, RoomAddress, RoomId, Seq, Text, WallMs};
 
 /// Joins in a row that do not make a conversation complete, after which its gap is accepted. A
 /// server that contradicts itself must not be asked for ever.
@@ -22,6 +22,8 @@ pub(crate) struct Attached {
     pub(crate) retention: Retention,
     pub(crate) members: u32,
     pub(crate) created: bool,
+    pub(crate) read: Option<Seq>,
+    pub(crate) draft: Option<Text>,
 }
 
 impl Core {
@@ -60,7 +62,7 @@ impl Core {
         } else if to.catch_up == CatchUp::Live && last.is_none() {
             self.begin(id, to.head);
         }
-        let Attached { head, catch_up, retention, members, created } = to;
+        let Attached { head, catch_up, retention, members, created, read, draft } = to;
         self.events.push_back(ClientEvent::Joined {
             conversation: name,
             asked,
@@ -70,6 +72,8 @@ impl Core {
             retention,
             members,
             created,
+            read,
+            draft,
         });
         match catch_up {
             CatchUp::Pages => self.set_attachment(id, Attachment::CatchingUp),
@@ -160,6 +164,7 @@ impl Core {
         let conversation = self.conversations.get_mut(id)?;
         if conversation.room_id().is_some_and(|known| known != room) {
             conversation.timeline.forget();
+            conversation.with = None;
             // A join of the old room may be on its way; its answer will name the new one.
             if conversation.attachment != Attachment::Joining {
                 conversation.attachment = Attachment::Detached;
@@ -182,6 +187,10 @@ impl Core {
         repeated: bool,
     ) {
         let Some(send) = self.outbox.finish(local) else { return };
+        if let RoomAddress::User(name) = &send.conversation {
+            // Who takes one message takes those behind it.
+            self.release(name);
+        }
         let known = self.conversations.find_room(position.room);
         let id = match &send.conversation {
             RoomAddress::User(_) if !repeated => {
@@ -193,8 +202,12 @@ impl Core {
             && (!repeated || self.attachment(id) == Attachment::Live)
         {
             let Position { room, epoch, seq } = position;
+            let to = send.to();
             let event = Event { room, epoch, seq, time, from, body: send.body };
             self.own_message(id, event, local);
+            if let Some(conversation) = self.conversations.get_mut(id) {
+                conversation.with = conversation.with.or(to);
+            }
         }
         let state = SendState::Sent { position, time };
         self.events.push_back(ClientEvent::Send { local, state });
@@ -222,6 +235,9 @@ impl Core {
         self.violations += u64::from(event.seq == Seq(0));
         let applied = conversation.timeline.apply(&event);
         if applied == Applied::New {
+            if self.session.user.as_ref().is_some_and(|me| me.id != event.from.id) {
+                conversation.with = Some(event.from.id);
+            }
             let conversation = conversation.address.clone();
             self.conversations.touch(id);
             self.events.push_back(ClientEvent::NewEvent { conversation, event, local });
@@ -270,6 +286,11 @@ impl Core {
 
     pub(crate) fn attachment(&self, id: ConversationId) -> Attachment {
         self.conversations.get(id).map_or(Attachment::Detached, |c| c.attachment)
+    }
+
+    /// Whether a `join` is on its way, or put off.
+    pub(crate) fn is_joining(&self, id: ConversationId) -> bool {
+        matches!(self.attachment(id), Attachment::Joining | Attachment::JoinHeld { .. })
     }
 
     pub(crate) fn set_attachment(&mut self, id: ConversationId, attachment: Attachment) {

@@ -1,16 +1,37 @@
 //! What a client is told at its start, and why it may not take what it is told later.
 
-use hubbub_protocol::{Instance, ResumeToken, RoomAddress, TextError, UserName};
+use hubbub_protocol::secret::Hidden;
+use hubbub_protocol::{Instance, Password, ResumeToken, RoomAddress, TextError, UserName};
+
+/// As whom a client comes in.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Enter {
+    /// As a guest.
+    #[default]
+    Guest,
+    /// As the account of the wished name.
+    Password(Password),
+    /// It makes the account of the wished name; from then on it is that account.
+    Register {
+        /// The account's password.
+        password: Password,
+        /// The code that lets one register, where that needs one.
+        invite: Option<Hidden>,
+    },
+}
 
 /// What a client is and wants.
 #[derive(Clone, Debug)]
 pub struct CoreConfig {
-    /// The wished name.
+    /// The wished name. Follows the name that the user has.
     pub name: UserName,
+    /// As whom to come in, where no token says it.
+    pub enter: Enter,
     /// The scope of the send counters: 16 bytes from a good random source, fresh for each core.
     /// Whoever knows them can take the client's place.
     pub instance: Instance,
-    /// The token of an earlier run's welcome, to be that user again.
+    /// The token of an earlier run's welcome, to be that user again. If it no longer counts, `enter`
+    /// decides; to [`Enter::Register`] it means nothing.
     pub resume: Option<ResumeToken>,
     /// The conversations to be in, at most
     /// [`CONVERSATIONS_MAX`](crate::conversation::CONVERSATIONS_MAX).
@@ -24,12 +45,13 @@ pub struct CoreConfig {
 }
 
 impl CoreConfig {
-    /// A client that keeps 500 events of each conversation and lets 1,024 sends wait, wants no
+    /// A guest that keeps 500 events of each conversation and lets 1,024 sends wait, wants no
     /// conversation yet and follows those that it is in.
     #[must_use]
     pub fn new(name: UserName, instance: Instance) -> Self {
         Self {
             name,
+            enter: Enter::Guest,
             instance,
             resume: None,
             conversations: Vec::new(),
@@ -49,6 +71,12 @@ pub enum SendError {
     /// Too many sends wait for the server. Try again when some are acknowledged.
     #[error("{0} messages wait for the server already; try again when it has taken some")]
     Full(usize),
+    /// Too many sends wait for this user.
+    #[error(
+        "{max} messages wait for {0} already; try again when they have gone out",
+        max = crate::outbox::HELD_MAX
+    )]
+    FullFor(UserName),
     /// The server or the program ended this client.
     #[error("this client has ended; start another one")]
     Stopped,

@@ -4,7 +4,7 @@
 
 use crate::timeline::Timeline;
 use hubbub_protocol::frame::{Retention, Target};
-use hubbub_protocol::{MonoMs, NameError, RoomAddress, RoomId, RoomName, UserName};
+use hubbub_protocol::{MonoMs, NameError, RoomAddress, RoomId, RoomName, UserId, UserName};
 use std::collections::BTreeMap;
 
 /// Conversations that a core holds at once. A client that runs for months meets ever new guests:
@@ -42,6 +42,8 @@ pub struct Conversation {
     pub(crate) failures: u32,
     pub(crate) members: u32,
     pub(crate) retention: Retention,
+    /// The user that the name of a private chat means, once that is known. Of no use in a room.
+    pub(crate) with: Option<UserId>,
     touched: u64,
 }
 
@@ -95,8 +97,8 @@ pub(crate) fn address(target: &Target) -> Result<RoomAddress, NameError> {
 /// Names that differ in upper and lower case alone are one conversation.
 fn key(address: &RoomAddress) -> (bool, String) {
     match address {
-        RoomAddress::Room(name) => (true, name.keys().fold),
-        RoomAddress::User(name) => (false, name.keys().fold),
+        RoomAddress::Room(name) => (true, name.fold()),
+        RoomAddress::User(name) => (false, name.fold()),
     }
 }
 
@@ -174,6 +176,7 @@ impl Conversations {
                 failures: 0,
                 members: 0,
                 retention: Retention::default(),
+                with: None,
                 touched: self.last,
             },
         );
@@ -233,6 +236,18 @@ impl Conversations {
                 id
             }
         }
+    }
+
+    /// The conversation has this name from now on; another one that had it is taken out.
+    pub(crate) fn rename_over(
+        &mut self,
+        id: ConversationId,
+        name: &RoomAddress,
+    ) -> Option<Conversation> {
+        let other = self.find(name).filter(|&other| other != id);
+        let removed = other.and_then(|other| self.remove(other));
+        self.settle(id, name);
+        removed
     }
 
     fn rename(&mut self, id: ConversationId, name: &RoomAddress) {

@@ -1,5 +1,6 @@
 //! The client as a state machine: its inputs and outputs. What a program may want
-//! is in `wishes.rs`; what frames do in `frames.rs`, `catch_up.rs` and `refusal.rs`.
+//! is in `wishes.rs`, `account.rs` and `people.rs`; what frames do in `frames.rs`, `entry.rs`,
+//! `catch_up.rs`, `consent.rs` and `refusal.rs`.
 
 use crate::config::CoreConfig;
 use crate::conversation::{Attachment, Conversation, ConversationId, Conversations, target};
@@ -8,7 +9,7 @@ use crate::outbox::{Outbox, PendingSend};
 use crate::requests::{Requests, Waiting};
 use crate::session::Session;
 use hubbub_protocol::frame::{ClientFrame, MessageKind, Request, ServerFrame};
-use hubbub_protocol::{Author, Body, MonoMs, ResumeToken, RoomAddress, RoomName, VERSIONS};
+use hubbub_protocol::{Author, Body, MonoMs, ResumeToken, RoomAddress, RoomName};
 use std::collections::VecDeque;
 
 /// The client. One owner drives it: after each input, take what is to be transmitted and what
@@ -74,6 +75,7 @@ impl Core {
         self.session.heard(now);
         self.handle(now, frame);
         self.pump();
+        self.tell_what_is_not_sent();
     }
 
     /// A line came, without its line end. One that is no frame of this protocol version is skipped:
@@ -101,6 +103,7 @@ impl Core {
             let returns = self.session.reconnect_delay_ms(0).is_some();
             self.events.push_back(ClientEvent::Disconnected { returns });
         }
+        self.tell_what_is_not_sent();
     }
 
     /// How long to wait before connecting, from the moment of the last
@@ -158,6 +161,11 @@ impl Core {
     pub fn user(&self) -> Option<&Author> {
         self.session.user.as_ref()
     }
+    /// Whether the user is an account, after the first welcome.
+    #[must_use]
+    pub fn is_account(&self) -> bool {
+        self.session.account
+    }
     /// What gives the user back to another core with the same instance. A secret.
     #[must_use]
     pub fn resume_token(&self) -> Option<ResumeToken> {
@@ -183,16 +191,6 @@ impl Core {
     }
 
     // ---- helpers of all handlers ----
-
-    pub(crate) fn say_hello(&mut self) {
-        let hello = Request::Hello {
-            versions: VERSIONS.to_vec(),
-            name: Some(self.config.name.to_string()),
-            instance: Some(self.config.instance),
-            resume: self.session.token,
-        };
-        self.ask(Waiting::Hello, hello);
-    }
 
     pub(crate) fn ask(&mut self, waiting: Waiting, request: Request) -> RequestId {
         let id = self.requests.add(waiting);
@@ -227,7 +225,8 @@ impl Core {
 
     /// Lets out the sends that may go now.
     pub(crate) fn pump(&mut self) {
-        if self.session.state != ConnectionState::Ready || self.session.quitting {
+        let Session { state, quitting, changing_user, .. } = self.session;
+        if state != ConnectionState::Ready || quitting || changing_user {
             return;
         }
         while let Some(send) = self.outbox.take(self.session.in_flight_max) {
@@ -239,7 +238,7 @@ impl Core {
                 target: target(&send.conversation),
                 text: send.body.text().as_str().to_owned(),
                 kind,
-                counter: Some(send.counter()),
+                counter: send.counter(),
             };
             let local = send.local;
             let id = self.requests.add(Waiting::Send { local });

@@ -1,20 +1,24 @@
-//! Runs a [`Core`](crate::Core) over TCP with tokio: the handle that programs hold.
+//! Runs a [`Core`] over TCP with tokio: the handle that programs hold.
 //!
-//! The task behind it is in `driver/task.rs` and `driver/commands.rs`; how programs are told what went wrong in
-//! `driver/error.rs`. TLS is not here yet.
+//! What it can do for an account is in `driver/account.rs`, with other users in `driver/people.rs`. The
+//! task behind it is in `driver/task.rs` and `driver/commands.rs`; how programs are told what went
+//! wrong in `driver/error.rs`. TLS is not here yet.
 
+mod account;
 mod commands;
 mod connect;
 mod error;
+mod people;
 mod task;
 mod waiters;
 
 pub use error::ClientError;
 
 use crate::address::ServerAddress;
-use crate::config::CoreConfig;
-use crate::event::ClientEvent;
-use commands::{Answer, Ask, Command};
+use crate::config::{AskError, CoreConfig};
+use crate::core::Core;
+use crate::event::{ClientEvent, RequestId};
+use commands::{Answer, Command};
 use hubbub_protocol::frame::{MessageKind, Page};
 use hubbub_protocol::{Instance, Position, RoomAddress, RoomName, UserName, WallMs};
 use tokio::sync::{mpsc, oneshot};
@@ -81,8 +85,9 @@ impl Client {
         &self.address
     }
 
-    /// Says something, and waits until the server has it, also over lost connections. Whoever gives
-    /// up waiting (a time-out) does not take the message back.
+    /// Says something, and waits until the server has it, also over lost connections, and until a
+    /// user who was asked for a private chat agrees ([`SendState::Held`](crate::SendState::Held)
+    /// tells). Whoever gives up waiting (a time-out) does not take the message back.
     ///
     /// # Errors
     /// The text breaks a rule, the server refuses it for good, or the client ends first.
@@ -123,7 +128,7 @@ impl Client {
         page: Page,
         limit: Option<u32>,
     ) -> Result<ClientEvent, ClientError> {
-        self.ask(Ask::History { of, page, limit }).await
+        self.ask(move |core| core.history(&of, page, limit)).await
     }
 
     /// Lists the rooms: a [`ClientEvent::RoomList`].
@@ -131,7 +136,7 @@ impl Client {
     /// # Errors
     /// As for [`history`](Self::history).
     pub async fn rooms(&self, after: Option<String>) -> Result<ClientEvent, ClientError> {
-        self.ask(Ask::Rooms { after }).await
+        self.ask(move |core| core.rooms(after)).await
     }
 
     /// Lists the members of a room: a [`ClientEvent::UserList`].
@@ -143,7 +148,7 @@ impl Client {
         room: RoomName,
         after: Option<String>,
     ) -> Result<ClientEvent, ClientError> {
-        self.ask(Ask::Members { room, after }).await
+        self.ask(move |core| core.members(&room, after)).await
     }
 
     /// Lists who is online: a [`ClientEvent::UserList`].
@@ -151,7 +156,7 @@ impl Client {
     /// # Errors
     /// As for [`history`](Self::history).
     pub async fn users(&self, after: Option<String>) -> Result<ClientEvent, ClientError> {
-        self.ask(Ask::Users { after }).await
+        self.ask(move |core| core.users(after)).await
     }
 
     /// A fence: returns the server's clock after everything that was on its way is answered.
@@ -159,13 +164,14 @@ impl Client {
     /// # Errors
     /// As for [`history`](Self::history).
     pub async fn ping(&self) -> Result<WallMs, ClientError> {
-        match self.ask(Ask::Ping).await? {
+        match self.ask(Core::ping).await? {
             ClientEvent::Pong { time, .. } => Ok(time),
             _ => Err(ClientError::Lost),
         }
     }
 
-    /// Takes another name after a [`ClientEvent::NameRefused`], and goes on.
+    /// Takes another name after a [`ClientEvent::NameRefused`] or [`ClientEvent::LoginRefused`],
+    /// and goes on.
     ///
     /// # Errors
     /// The client has ended.
@@ -181,8 +187,20 @@ impl Client {
         }
     }
 
-    async fn ask(&self, what: Ask) -> Result<ClientEvent, ClientError> {
-        self.command(|answer| Command::Ask { what, answer }).await
+    async fn ask(
+        &self,
+        asking: impl FnOnce(&mut Core) -> Result<RequestId, AskError> + Send + 'static,
+    ) -> Result<ClientEvent, ClientError> {
+        let asking = Box::new(asking);
+        self.command(|answer| Command::Ask { asking, answer }).await
+    }
+
+    /// Asks what has no answer but that it is done.
+    async fn done(
+        &self,
+        asking: impl FnOnce(&mut Core) -> Result<RequestId, AskError> + Send + 'static,
+    ) -> Result<(), ClientError> {
+        self.ask(asking).await.map(drop)
     }
 
     async fn command<T>(&self, make: impl FnOnce(Answer<T>) -> Command) -> Result<T, ClientError> {

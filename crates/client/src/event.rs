@@ -1,13 +1,15 @@
 //! What the core tells its program.
 
-use hubbub_protocol::frame::{CatchUp, MemberChange, Retention, RoomEntry};
+use hubbub_protocol::frame::{
+    CatchUp, LinkEntry, LinkState, LoginEntry, MemberChange, Retention, RoomEntry,
+};
 use hubbub_protocol::{
-    Author, CloseCode, Epoch, ErrorCode, Event, NextStep, Position, RoomAddress, RoomId, RoomName,
-    Seq, WallMs,
+    Author, CloseCode, Epoch, ErrorCode, Event, NextStep, Position, ResumeToken, RoomAddress,
+    RoomId, RoomName, Seq, Text, UserName, WallMs,
 };
 
-/// One send, from [`Core::send`](crate::Core::send) until it is acknowledged or failed. It is the
-/// send's counter in the client instance.
+/// One send, from [`Core::send`](crate::Core::send) until it is acknowledged or failed. They
+/// rise in the order of the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LocalId(pub u64);
 
@@ -20,6 +22,9 @@ pub struct RequestId(pub u64);
 pub enum SendState {
     /// Not acknowledged yet. It is sent, and repeated after lost connections, until it is.
     Pending,
+    /// The user was asked for a private chat and has not agreed. It goes out when they do, after
+    /// what was said to them before.
+    Held,
     /// The server has it: durable, in a room that keeps history.
     Sent {
         /// Its place in the conversation.
@@ -45,6 +50,8 @@ pub enum ConnectionState {
     Greeting,
     /// Connected, but the name was refused: waits for [`Core::set_name`](crate::Core::set_name).
     NameRefused,
+    /// Connected, but not let in: waits for [`Core::set_login`](crate::Core::set_login).
+    LoginRefused,
     /// Logged in.
     Ready,
     /// Of no more use (the server is silent, or closes it): drop it and say
@@ -63,6 +70,11 @@ pub enum ClientEvent {
         user: Author,
         /// Whether the user of the last connection came back. If not, a guest is somebody new.
         resumed: bool,
+        /// Whether the user is an account.
+        account: bool,
+        /// What gives the user back, also to another core: a guest for a while, an account until it
+        /// logs out. A secret.
+        token: ResumeToken,
         /// Program and version of the server.
         server: String,
         /// The server's epoch.
@@ -79,6 +91,27 @@ pub enum ClientEvent {
         text: String,
         /// A name that is free.
         suggestion: Option<String>,
+    },
+    /// The server does not let the user in like that. The core does not come back before
+    /// [`Core::set_login`](crate::Core::set_login) or [`Core::set_name`](crate::Core::set_name): it
+    /// never tries a refused password again by itself.
+    LoginRefused {
+        /// `login_needed`, `wrong_password`, `password_invalid`, `registration_closed`,
+        /// `invite_needed` or `invite_invalid`.
+        code: ErrorCode,
+        /// Why, for people.
+        text: String,
+        /// A name that is free.
+        suggestion: Option<String>,
+    },
+    /// The user has another name, or became an account.
+    You {
+        /// Of the request; without it, another session of the account did that.
+        request: Option<RequestId>,
+        /// Who you are now.
+        user: Author,
+        /// Whether the user is an account.
+        account: bool,
     },
     /// This session takes part in a conversation, for the first time or again.
     Joined {
@@ -98,13 +131,17 @@ pub enum ClientEvent {
         members: u32,
         /// Whether this made it.
         created: bool,
+        /// The last event that the user has read, if they said so.
+        read: Option<Seq>,
+        /// What the user has begun to write there.
+        draft: Option<Text>,
     },
     /// Everything that was missing has come; what follows is said just now.
     CaughtUp {
         /// The conversation.
         conversation: RoomAddress,
     },
-    /// The user is no longer in a room.
+    /// The user is no longer in a room: left it here or elsewhere, or it is no more.
     Left {
         /// The room.
         room: RoomName,
@@ -148,6 +185,85 @@ pub enum ClientEvent {
         room: RoomName,
         /// How many are in it now.
         members: u32,
+    },
+    /// A member of a room took another name.
+    Renamed {
+        /// The room.
+        room: RoomName,
+        /// Who, with the new name.
+        user: Author,
+        /// The name before.
+        old: UserName,
+    },
+    /// How a user stands to this one has changed.
+    Link {
+        /// Who.
+        user: Author,
+        /// How.
+        state: LinkState,
+    },
+    /// The other side of a private chat took another name: the conversation with `old` is called
+    /// by the new name from now on.
+    LinkRenamed {
+        /// Who, with the new name.
+        user: Author,
+        /// The name before.
+        old: UserName,
+    },
+    /// A user invites into a group: [`Core::join`](crate::Core::join) or
+    /// [`Core::decline`](crate::Core::decline) it.
+    Invited {
+        /// The group.
+        room: RoomName,
+        /// Who invites.
+        from: Author,
+    },
+    /// A user declined an invitation of this one.
+    Declined {
+        /// The group.
+        room: RoomName,
+        /// Who.
+        user: Author,
+    },
+    /// Another session of the account entered a room. This one follows, if it is to.
+    Entered {
+        /// The room.
+        room: RoomName,
+    },
+    /// Another session of the account has read so far.
+    Marked {
+        /// The conversation.
+        conversation: RoomAddress,
+        /// The last event that was read.
+        seq: Seq,
+    },
+    /// Another session of the account has begun to write this.
+    Drafted {
+        /// The conversation.
+        conversation: RoomAddress,
+        /// What; `None`: nothing any more.
+        text: Option<Text>,
+    },
+    /// Answers a request that has no other answer: it is done, and kept.
+    Done {
+        /// Of the request.
+        request: RequestId,
+    },
+    /// Answers [`Core::logins`](crate::Core::logins).
+    LoginList {
+        /// Of the request.
+        request: RequestId,
+        /// The newest first.
+        logins: Vec<LoginEntry>,
+    },
+    /// Answers [`Core::links`](crate::Core::links).
+    LinkList {
+        /// Of the request.
+        request: RequestId,
+        /// In the order of the users' ids.
+        links: Vec<LinkEntry>,
+        /// For the next page, if there is one.
+        next: Option<String>,
     },
     /// Answers [`Core::history`](crate::Core::history).
     HistoryPage {

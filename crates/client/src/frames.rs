@@ -1,8 +1,10 @@
-//! Every frame of the server, and what it is for; the welcome, and answers for the program.
+//! Every frame of the server, and what it is for; and answers for the program.
 //!
-//! Not here: what frames do to conversations (`catch_up.rs`), refusals (`refusal.rs`).
+//! Not here: the welcome (`entry.rs`), what frames do to conversations (`catch_up.rs`), consent
+//! (`consent.rs`), refusals (`refusal.rs`).
 
 use crate::catch_up::Attached;
+use crate::config::Enter;
 use crate::conversation::address;
 use crate::core::Core;
 use crate::event::{ClientEvent, RequestId};
@@ -14,21 +16,9 @@ use hubbub_protocol::{MonoMs, RoomAddress, RoomName};
 impl Core {
     pub(crate) fn handle(&mut self, now: MonoMs, frame: ServerFrame) {
         match frame {
-            ServerFrame::Welcome { id, .. } => {
-                self.requests.answer(id);
-                self.welcome(now, frame);
-            }
-            ServerFrame::Joined { id, target, head, catch_up, retention, members, created } => {
-                let waiting = self.requests.answer(id);
-                let (Some(Waiting::Join { conversation, asked }), Ok(name)) =
-                    (waiting, address(&target))
-                else {
-                    self.violations += 1;
-                    return;
-                };
-                let attached = Attached { head, catch_up, retention, members, created };
-                self.joined(conversation, asked, name, attached);
-            }
+            ServerFrame::Welcome { .. } => self.welcome(now, frame),
+            ServerFrame::Joined { .. } => self.joined_frame(frame),
+            ServerFrame::You { id, user, account } => self.you(id, user, account),
             ServerFrame::Left { id, room } => {
                 self.requests.answer(id);
                 self.left(room);
@@ -51,11 +41,43 @@ impl Core {
             ServerFrame::Error { id, code, next, text, suggestion } => {
                 self.refused(now, id, Refusal { code, next, text }, suggestion);
             }
-            ServerFrame::Close { code, next, text } => {
-                self.session.told(next);
-                self.events.push_back(ClientEvent::Closed { code, next, text });
+            ServerFrame::Close { code, next, text } => self.closed(code, next, text),
+            ServerFrame::Renamed { room, user, old } => {
+                self.events.push_back(ClientEvent::Renamed { room, user, old });
             }
-            ServerFrame::History { id, .. }
+            ServerFrame::Link { user, state } => self.link(user, state),
+            ServerFrame::LinkRenamed { user, old } => self.link_renamed(user, old),
+            ServerFrame::Invited { room, from } => {
+                self.events.push_back(ClientEvent::Invited { room, from });
+            }
+            ServerFrame::Declined { room, user } => {
+                self.events.push_back(ClientEvent::Declined { room, user });
+            }
+            ServerFrame::Entered { room } => self.entered(room),
+            ServerFrame::Gone { room } => self.gone(room),
+            ServerFrame::Marked { target, seq } => match address(&target) {
+                Ok(conversation) => {
+                    self.events.push_back(ClientEvent::Marked { conversation, seq });
+                }
+                Err(_) => self.violations += 1,
+            },
+            ServerFrame::Drafted { target, text } => match address(&target) {
+                Ok(conversation) => {
+                    self.events.push_back(ClientEvent::Drafted { conversation, text });
+                }
+                Err(_) => self.violations += 1,
+            },
+            ServerFrame::Done { id } => match (self.requests.answer(id), id) {
+                (Some(Waiting::Asked), Some(id)) => self.done(id),
+                (Some(Waiting::NewPassword { password }), Some(id)) => {
+                    self.config.enter = Enter::Password(password);
+                    self.done(id);
+                }
+                _ => self.violations += 1,
+            },
+            ServerFrame::Logins { id, .. }
+            | ServerFrame::Links { id, .. }
+            | ServerFrame::History { id, .. }
             | ServerFrame::Rooms { id, .. }
             | ServerFrame::Members { id, .. }
             | ServerFrame::Users { id, .. }
@@ -67,30 +89,50 @@ impl Core {
         }
     }
 
-    fn welcome(&mut self, now: MonoMs, frame: ServerFrame) {
-        let ServerFrame::Welcome {
-            user,
-            resume,
-            resumed,
-            server,
-            epoch,
-            lobby,
-            rooms,
-            privates,
-            limits,
-            ..
+    fn joined_frame(&mut self, frame: ServerFrame) {
+        let ServerFrame::Joined {
+            id,
+            target,
+            head,
+            catch_up,
+            retention,
+            members,
+            created,
+            read,
+            draft,
         } = frame
         else {
             return;
         };
-        self.session.welcomed(now);
-        self.session.in_flight_max = u64::from(limits.sends_in_flight);
-        self.session.token = Some(resume);
-        self.session.user = Some(user.clone());
-        self.events.push_back(ClientEvent::Connected { user, resumed, server, epoch, lobby });
-        let rooms = rooms.into_iter().map(RoomAddress::Room);
-        let privates = privates.into_iter().map(RoomAddress::User);
-        self.attach_all(rooms.chain(privates).collect());
+        let attached = Attached { head, catch_up, retention, members, created, read, draft };
+        match (self.requests.answer(id), address(&target)) {
+            (Some(Waiting::Join { conversation, asked }), Ok(name)) => {
+                self.joined(conversation, asked, name, attached);
+            }
+            (Some(Waiting::Group { room }), Ok(name @ RoomAddress::Room(_))) => {
+                self.group_made(room, name, attached);
+                id.into_iter().for_each(|id| self.done(id));
+            }
+            _ => self.violations += 1,
+        }
+    }
+
+    fn group_made(&mut self, room: RoomName, name: RoomAddress, attached: Attached) {
+        let asked = RoomAddress::Room(room.clone());
+        match self.open(&name) {
+            Some(id) => {
+                if let Some(conversation) = self.conversations.get_mut(id) {
+                    conversation.wanted = true;
+                }
+                self.joined(id, asked, name, attached);
+            }
+            // It can't be followed here, with as many rooms as there may be.
+            None => self.start_leave(room),
+        }
+    }
+
+    fn done(&mut self, id: u64) {
+        self.events.push_back(ClientEvent::Done { request: RequestId(id) });
     }
 
     fn answered(&mut self, request: RequestId, frame: ServerFrame) {
@@ -113,32 +155,14 @@ impl Core {
                 ClientEvent::UserList { request, room: None, users, count, next }
             }
             ServerFrame::Pong { time, .. } => ClientEvent::Pong { request, time },
+            ServerFrame::Logins { logins, .. } => ClientEvent::LoginList { request, logins },
+            ServerFrame::Links { links, next, .. } => {
+                self.links_listed(&links);
+                ClientEvent::LinkList { request, links, next }
+            }
             _ => return,
         };
         self.events.push_back(event);
-    }
-
-    /// After a welcome: joins what is wanted, and leaves what was left while there was no session.
-    fn attach_all(&mut self, present: Vec<RoomAddress>) {
-        let mut present_ids = Vec::new();
-        for name in &present {
-            match self.conversations.find(name) {
-                None if self.config.follow => {
-                    self.open(name);
-                }
-                found => present_ids.extend(found),
-            }
-        }
-        for id in self.conversations.ids() {
-            let Some(conversation) = self.conversations.get(id) else { continue };
-            match (&conversation.address, conversation.wanted) {
-                (RoomAddress::Room(room), false) if present_ids.contains(&id) => {
-                    self.start_leave(room.clone());
-                }
-                (RoomAddress::Room(room), false) => self.left(room.clone()),
-                (_, _) => self.start_join(id),
-            }
-        }
     }
 
     pub(crate) fn left(&mut self, room: RoomName) {

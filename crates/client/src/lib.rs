@@ -19,15 +19,19 @@ pub mod event;
 pub mod outbox;
 pub mod timeline;
 
+mod account;
 mod catch_up;
+mod consent;
+mod entry;
 mod frames;
+mod people;
 mod refusal;
 mod requests;
 mod session;
 mod wishes;
 
 pub use address::ServerAddress;
-pub use config::{AskError, CoreConfig, SendError};
+pub use config::{AskError, CoreConfig, Enter, SendError};
 pub use conversation::Conversation;
 pub use core::Core;
 #[cfg(feature = "tokio")]

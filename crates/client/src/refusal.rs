@@ -1,9 +1,11 @@
 //! What a refusal means: try again, give up, or stop (invariant 12).
+//!
+//! Not here: a refused hello (`entry.rs`), and consent (`consent.rs`).
 
 use crate::backoff;
 use crate::conversation::{Attachment, ConversationId};
 use crate::core::Core;
-use crate::event::{ClientEvent, ConnectionState, LocalId, RequestId, SendState};
+use crate::event::{ClientEvent, LocalId, RequestId};
 use crate::requests::Waiting;
 use hubbub_protocol::{ErrorCode, MonoMs, NextStep, RoomAddress};
 
@@ -36,25 +38,24 @@ impl Core {
                 }
             }
             Some(Waiting::Send { local }) => self.send_refused(now, local, refusal),
-            Some(Waiting::Asked) => self.tell(id.map(RequestId), None, refusal),
+            Some(Waiting::Login { .. }) => {
+                self.session.changing_user = false;
+                self.tell(id.map(RequestId), None, refusal);
+            }
+            Some(
+                Waiting::Asked
+                | Waiting::Register { .. }
+                | Waiting::NewPassword { .. }
+                | Waiting::Group { .. },
+            ) => self.tell(id.map(RequestId), None, refusal),
+            Some(Waiting::Logout { token }) => {
+                self.session.quitting = false;
+                self.session.token = token;
+                self.tell(None, None, refusal);
+            }
             Some(Waiting::KeepAlive) => {}
             None => self.tell(None, None, refusal),
         }
-    }
-
-    fn hello_refused(&mut self, refusal: Refusal, suggestion: Option<String>) {
-        let Refusal { code, next, text } = refusal;
-        if matches!(code, ErrorCode::NameTaken | ErrorCode::NameInvalid) {
-            // The token has not helped, so the hold is over. Asking again by ourselves, or taking
-            // another name, would make a stranger of the user without a word.
-            self.session.token = None;
-            self.session.name_refused = true;
-            self.session.state = ConnectionState::NameRefused;
-            self.events.push_back(ClientEvent::NameRefused { code, text, suggestion });
-            return;
-        }
-        self.session.told(next);
-        self.tell(None, None, Refusal { code, next, text });
     }
 
     fn join_refused(
@@ -75,6 +76,8 @@ impl Core {
         let began = conversation.timeline.position().is_some();
         let was_asked = conversation.asked.take().is_some();
         conversation.attachment = Attachment::Detached;
+        // Whoever has the name next may be somebody else.
+        conversation.with = None;
         match conversation.address {
             // The other is away, or a new guest without a word said yet. What we have stays
             // readable, and the chat goes on with the next message.
@@ -93,25 +96,34 @@ impl Core {
     }
 
     fn send_refused(&mut self, now: MonoMs, local: LocalId, refusal: Refusal) {
+        let to = self.outbox.get(local).map(|send| &send.conversation);
+        let is_private = matches!(to, Some(RoomAddress::User(_)));
+        match refusal.code {
+            // Somebody was asked already: that is what was wanted.
+            ErrorCode::NotAccepted | ErrorCode::AlreadyAsked if is_private => {
+                return self.not_accepted(local, refusal);
+            }
+            ErrorCode::AwayFull if is_private => return self.outbox.put_off(now, local),
+            ErrorCode::NoSuchUser if is_private => return self.nobody(local, refusal),
+            ErrorCode::PrivateClosed if is_private => return self.closed_to_us(local, refusal),
+            _ => {}
+        }
         let for_good = matches!(refusal.next, NextStep::Correct | NextStep::Stop);
         if !for_good || refusal.code == ErrorCode::NotMember && self.is_coming_in(local) {
             self.outbox.retry(now, local);
             return;
         }
-        if self.outbox.finish(local).is_some() {
-            let state = SendState::Failed { code: refusal.code, text: refusal.text };
-            self.events.push_back(ClientEvent::Send { local, state });
-        }
+        self.fail_one(local, refusal.code, refusal.text);
     }
 
     /// Whether the send went to a room whose `join` was put off: then it came too early only.
     fn is_coming_in(&self, local: LocalId) -> bool {
         let Some(send) = self.outbox.get(local) else { return false };
         let Some(id) = self.conversations.find(&send.conversation) else { return false };
-        matches!(self.attachment(id), Attachment::Joining | Attachment::JoinHeld { .. })
+        self.is_joining(id)
     }
 
-    fn tell(
+    pub(crate) fn tell(
         &mut self,
         request: Option<RequestId>,
         conversation: Option<RoomAddress>,

@@ -2,10 +2,10 @@
 
 use crate::conversation::ConversationId;
 use crate::event::{LocalId, RequestId};
-use hubbub_protocol::{RoomAddress, RoomName};
+use hubbub_protocol::{Password, ResumeToken, RoomAddress, RoomName};
 use std::collections::BTreeMap;
 
-/// Requests of the program (history, lists, pings) that may wait at once.
+/// Requests of the program (history, lists, changes) that may wait at once.
 pub(crate) const ASKED_MAX: usize = 256;
 
 /// What was asked.
@@ -24,8 +24,47 @@ pub(crate) enum Waiting {
     },
     /// Of the program: its answer carries the number.
     Asked,
+    /// Of the program: to make an account of the guest.
+    Register {
+        password: Password,
+    },
+    /// Of the program: to become another user.
+    Login {
+        password: Password,
+    },
+    /// Of the program.
+    NewPassword {
+        password: Password,
+    },
+    /// Of the program: to make a group.
+    Group {
+        room: RoomName,
+    },
+    /// To end the session for good; with the token that is then no more.
+    Logout {
+        token: Option<ResumeToken>,
+    },
     /// The core's own sign of life.
     KeepAlive,
+}
+
+impl Waiting {
+    /// Whether the program waits for an answer with the number.
+    fn is_asked(&self) -> bool {
+        match self {
+            Waiting::Asked
+            | Waiting::Register { .. }
+            | Waiting::Login { .. }
+            | Waiting::NewPassword { .. }
+            | Waiting::Group { .. } => true,
+            Waiting::Hello
+            | Waiting::Join { .. }
+            | Waiting::Leave { .. }
+            | Waiting::Send { .. }
+            | Waiting::Logout { .. }
+            | Waiting::KeepAlive => false,
+        }
+    }
 }
 
 /// Numbers rise over connections, so an answer never meets another connection's request.
@@ -39,14 +78,14 @@ pub(crate) struct Requests {
 impl Requests {
     pub(crate) fn add(&mut self, waiting: Waiting) -> u64 {
         self.last += 1;
-        self.asked += usize::from(matches!(waiting, Waiting::Asked));
+        self.asked += usize::from(waiting.is_asked());
         self.waiting.insert(self.last, waiting);
         self.last
     }
 
     pub(crate) fn answer(&mut self, id: Option<u64>) -> Option<Waiting> {
         let waiting = self.waiting.remove(&id?)?;
-        self.asked -= usize::from(matches!(waiting, Waiting::Asked));
+        self.asked -= usize::from(waiting.is_asked());
         Some(waiting)
     }
 
@@ -59,7 +98,7 @@ impl Requests {
         self.asked = 0;
         std::mem::take(&mut self.waiting)
             .into_iter()
-            .filter(|(_, waiting)| matches!(waiting, Waiting::Asked))
+            .filter(|(_, waiting)| waiting.is_asked())
             .map(|(id, _)| RequestId(id))
             .collect()
     }

@@ -19,8 +19,16 @@ pub(crate) struct Session {
     pub(crate) token: Option<ResumeToken>,
     pub(crate) user: Option<Author>,
     pub(crate) in_flight_max: u64,
-    pub(crate) name_refused: bool,
+    pub(crate) account: bool,
+    /// The program has to say who comes: another name, another password.
+    pub(crate) refused: bool,
     pub(crate) quitting: bool,
+    /// `login` is on its way: what would be said now would be said as the other user.
+    pub(crate) changing_user: bool,
+    /// A hello that registers is on its way.
+    pub(crate) registering: bool,
+    /// Such a hello was lost, and may have been heard.
+    pub(crate) perhaps_registered: bool,
     /// Failed or lost connections in a row.
     failures: u32,
     ready_since: Option<MonoMs>,
@@ -36,8 +44,12 @@ impl Session {
             token,
             user: None,
             in_flight_max: 1,
-            name_refused: false,
+            account: false,
+            refused: false,
             quitting: false,
+            changing_user: false,
+            registering: false,
+            perhaps_registered: false,
             failures: 0,
             ready_since: None,
             heard: MonoMs(0),
@@ -58,7 +70,10 @@ impl Session {
 
     pub(crate) fn welcomed(&mut self, now: MonoMs) {
         self.state = ConnectionState::Ready;
-        self.name_refused = false;
+        self.refused = false;
+        self.changing_user = false;
+        self.registering = false;
+        self.perhaps_registered = false;
         self.ready_since = Some(now);
     }
 
@@ -79,6 +94,8 @@ impl Session {
             self.failures = 0;
         }
         self.failures = self.failures.saturating_add(1);
+        self.changing_user = false;
+        self.perhaps_registered |= std::mem::take(&mut self.registering);
         if self.state != ConnectionState::Stopped {
             self.state = ConnectionState::Offline;
         }
@@ -88,7 +105,7 @@ impl Session {
     }
 
     pub(crate) fn reconnect_delay_ms(&self, random: u64) -> Option<u64> {
-        let wanted = self.state == ConnectionState::Offline && !self.name_refused;
+        let wanted = self.state == ConnectionState::Offline && !self.refused;
         wanted.then(
             || {
                 if self.failures == 0 { 0 } else { backoff::delay_ms(self.failures, random) }

@@ -1,9 +1,10 @@
-//! What a program may want of its client.
+//! What a program may want of its client: conversations, messages and lists.
 
 use crate::config::{AskError, SendError};
 use crate::conversation::target;
 use crate::core::Core;
 use crate::event::{ClientEvent, ConnectionState, LocalId, RequestId, SendState};
+use crate::outbox::Full;
 use crate::requests::Waiting;
 use hubbub_protocol::frame::{ClientFrame, MessageKind, Page, Request};
 use hubbub_protocol::{Body, RoomAddress, RoomName, Text, UserName};
@@ -12,11 +13,7 @@ impl Core {
     /// Takes another name: for the next hello, and at once if the last was refused.
     pub fn set_name(&mut self, name: UserName) {
         self.config.name = name;
-        self.session.name_refused = false;
-        if self.session.state == ConnectionState::NameRefused {
-            self.session.state = ConnectionState::Greeting;
-            self.say_hello();
-        }
+        self.hello_again();
     }
 
     /// Wants to be in a conversation, now and after every lost connection. Answered by
@@ -52,7 +49,9 @@ impl Core {
     /// [`ClientEvent::Send`] tells how far it is.
     ///
     /// # Errors
-    /// The rule that the text breaks; `Full` at `sends_max`; `Stopped` when nothing will go out.
+    /// The rule that the text breaks; `Full` at `sends_max`; `FullFor` with
+    /// [`HELD_MAX`](crate::outbox::HELD_MAX) sends that wait for one user; `Stopped` when nothing will
+    /// go out.
     pub fn send(
         &mut self,
         to: &RoomAddress,
@@ -67,9 +66,15 @@ impl Core {
             MessageKind::Text => Body::Text { text },
             MessageKind::Action => Body::Action { text },
         };
-        let full = SendError::Full(self.config.sends_max);
-        let local = self.outbox.push(to.clone(), body).ok_or(full)?;
-        self.events.push_back(ClientEvent::Send { local, state: SendState::Pending });
+        let known = self.conversations.find(to).and_then(|id| self.conversations.get(id));
+        let with = known.and_then(|conversation| conversation.with);
+        let pushed = self.outbox.push(to.clone(), body, with).map_err(|full| match (full, to) {
+            (Full::Side, RoomAddress::User(name)) => SendError::FullFor(name.clone()),
+            _ => SendError::Full(self.config.sends_max),
+        })?;
+        let local = pushed.local;
+        let state = if pushed.is_held() { SendState::Held } else { SendState::Pending };
+        self.events.push_back(ClientEvent::Send { local, state });
         self.pump();
         Ok(local)
     }
@@ -84,7 +89,7 @@ impl Core {
         page: Page,
         limit: Option<u32>,
     ) -> Result<RequestId, AskError> {
-        self.ask_for_program(Request::History { target: target(of), page, limit })
+        self.ask_for_program(Waiting::Asked, Request::History { target: target(of), page, limit })
     }
 
     /// Lists the rooms. Answered by [`ClientEvent::RoomList`].
@@ -92,7 +97,7 @@ impl Core {
     /// # Errors
     /// As for [`history`](Self::history).
     pub fn rooms(&mut self, after: Option<String>) -> Result<RequestId, AskError> {
-        self.ask_for_program(Request::Rooms { after })
+        self.ask_for_program(Waiting::Asked, Request::Rooms { after })
     }
 
     /// Lists the members of a room. Answered by [`ClientEvent::UserList`].
@@ -104,7 +109,7 @@ impl Core {
         room: &RoomName,
         after: Option<String>,
     ) -> Result<RequestId, AskError> {
-        self.ask_for_program(Request::Members { room: room.to_string(), after })
+        self.ask_for_program(Waiting::Asked, Request::Members { room: room.to_string(), after })
     }
 
     /// Lists who is online. Answered by [`ClientEvent::UserList`].
@@ -112,7 +117,7 @@ impl Core {
     /// # Errors
     /// As for [`history`](Self::history).
     pub fn users(&mut self, after: Option<String>) -> Result<RequestId, AskError> {
-        self.ask_for_program(Request::Users { after })
+        self.ask_for_program(Waiting::Asked, Request::Users { after })
     }
 
     /// A fence: [`ClientEvent::Pong`] comes after the answers to everything that is on its way.
@@ -121,28 +126,37 @@ impl Core {
     /// # Errors
     /// As for [`history`](Self::history).
     pub fn ping(&mut self) -> Result<RequestId, AskError> {
-        self.ask_for_program(Request::Ping)
+        self.ask_for_program(Waiting::Asked, Request::Ping)
     }
 
-    /// Ends the session, and this core. Sends that are not acknowledged yet may or may not arrive.
+    /// Ends the session, and this core. Sends that are on their way may or may not arrive; what is
+    /// held for somebody's consent is reported as failed.
     pub fn quit(&mut self) {
         self.session.quitting = true;
         match self.session.state {
             ConnectionState::Offline => self.session.state = ConnectionState::Stopped,
             ConnectionState::Stopped | ConnectionState::Dead => {}
-            ConnectionState::Greeting | ConnectionState::NameRefused | ConnectionState::Ready => {
+            ConnectionState::Greeting
+            | ConnectionState::NameRefused
+            | ConnectionState::LoginRefused
+            | ConnectionState::Ready => {
                 self.transmit.push_back(ClientFrame { id: None, request: Request::Quit });
             }
         }
+        self.tell_what_is_not_sent();
     }
 
-    fn ask_for_program(&mut self, request: Request) -> Result<RequestId, AskError> {
-        if self.session.state != ConnectionState::Ready {
+    pub(crate) fn ask_for_program(
+        &mut self,
+        waiting: Waiting,
+        request: Request,
+    ) -> Result<RequestId, AskError> {
+        if self.session.state != ConnectionState::Ready || self.session.quitting {
             return Err(AskError::Offline);
         }
         if self.requests.is_full() {
             return Err(AskError::Full);
         }
-        Ok(self.ask(Waiting::Asked, request))
+        Ok(self.ask(waiting, request))
     }
 }

@@ -1,5 +1,6 @@
 //! Whatever is cut, delayed, repeated or reordered by reconnects: everybody's timeline is the
-//! server's history, and every send is in it exactly once.
+//! server's history, and every send is in it exactly once. Private ones only after the other side
+//! agreed, and in the order in which they were said.
 //!
 //! `HUBBUB_SEED=n cargo test -p hubbub-client --test convergence` repeats one run;
 //! `HUBBUB_SEEDS=n` tries more of them.
@@ -72,7 +73,8 @@ fn the_server_restarts() {
 fn commits_fail_and_the_server_is_busy() {
     for_seeds(200, |seed| {
         let mut world = World::new(seed, &["ann", "bob", "cleo"], 0);
-        world.server.faults = Faults { busy: 10, not_stored: 10, join_busy: 20, too_old: None };
+        world.server.faults =
+            Faults { busy: 10, not_stored: 10, away_full: 20, join_busy: 20, too_old: None };
         (0..3000).for_each(|_| world.step(10, 1));
         world.settle();
         world.check();

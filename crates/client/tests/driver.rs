@@ -2,13 +2,13 @@
 #![cfg(feature = "tokio")]
 #![allow(clippy::unwrap_used)]
 
-use hubbub_client::{Client, ClientError, ClientEvent, CoreConfig, Events};
+use hubbub_client::{Client, ClientError, ClientEvent, CoreConfig, Enter, Events, SendState};
 use hubbub_protocol::frame::{ClientFrame, MessageKind, Page, Request};
-use hubbub_protocol::{Instance, RoomAddress, RoomName, UserName};
+use hubbub_protocol::{Instance, Password, RoomAddress, RoomName, UserName};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
-const WELCOME: &str = r#"{"ev":"welcome","id":ID,"version":1,"server":"test","user":{"id":1,"name":"ann"},"resume":"01010101010101010101010101010101","resumed":false,"epoch":1,"lobby":"lobby","rooms":[],"privates":[],"limits":{"frame_bytes":65536,"text_bytes":4096,"text_lines":100,"sends_in_flight":32,"page":100},"time":1}"#;
+const WELCOME: &str = r#"{"ev":"welcome","id":ID,"version":1,"server":"test","user":{"id":1,"name":"ann"},"resume":"01010101010101010101010101010101","resumed":false,"account":false,"epoch":1,"lobby":"lobby","rooms":[],"privates":[],"limits":{"frame_bytes":65536,"text_bytes":4096,"text_lines":100,"sends_in_flight":32,"page":100},"time":1}"#;
 const JOINED: &str = r#"{"ev":"joined","id":ID,"room":"lobby","room_id":9,"epoch":1,"seq":4,"catch_up":"live","retention":"forever","members":1,"created":false}"#;
 const SENT: &str =
     r#"{"ev":"sent","id":ID,"room_id":9,"epoch":1,"seq":5,"time":7,"repeated":false}"#;
@@ -215,6 +215,98 @@ fn a_taken_name_names_the_way_out() {
         };
         let (client, _peer) = tokio::join!(Client::connect(&address, config()), serve);
         assert_eq!(client.unwrap_err().to_string(), "'ann' is taken ('ann2' is free)");
+    });
+}
+
+#[test]
+fn a_refused_login_names_its_reason_and_another_one_goes_on() {
+    run(async {
+        let (listener, address) = listen().await;
+        let mut config = config();
+        config.enter = Enter::Password(Password::given("wrong").unwrap());
+        let wrong = r#"{"ev":"error","id":ID,"code":"wrong_password","next":"correct","text":"no such account, or another password"}"#;
+        let serve = async {
+            let mut peer = Peer::accept(&listener).await;
+            let (id, _) = peer.get().await;
+            peer.answer(id, wrong).await;
+            peer
+        };
+        let (client, _peer) = tokio::join!(Client::connect(&address, config), serve);
+        let Err(ClientError::LoginRefused { code, .. }) = client else { panic!("{client:?}") };
+        assert_eq!(code.code(), "wrong_password");
+        // Later, the program is asked and the client waits for it.
+        let (client, mut events, peer) = logged_in(&listener, &address).await;
+        drop(peer);
+        let mut peer = Peer::accept(&listener).await;
+        let (id, _) = peer.get().await;
+        peer.answer(id, wrong).await;
+        let refused = |event: &ClientEvent| match event {
+            ClientEvent::LoginRefused { code, .. } => Some(*code),
+            _ => None,
+        };
+        until(&mut events, refused).await;
+        let right = Enter::Password(Password::given("right").unwrap());
+        client.set_login(UserName::parse("ann").unwrap(), right).await.unwrap();
+        peer.log_in().await;
+    });
+}
+
+#[test]
+fn a_held_send_is_told_and_ends_with_the_client() {
+    run(async {
+        let (listener, address) = listen().await;
+        let (client, mut events, mut peer) = logged_in(&listener, &address).await;
+        let bob = RoomAddress::User(UserName::parse("bob").unwrap());
+        let send = client.send(bob, "psst", MessageKind::Text);
+        let other = client.clone();
+        let rest = async {
+            let (id, _) = peer.get().await;
+            let waits =
+                r#"{"ev":"error","id":ID,"code":"not_accepted","next":"correct","text":"asked"}"#;
+            peer.answer(id, waits).await;
+            let held = |event: &ClientEvent| match event {
+                ClientEvent::Send { state: SendState::Held, .. } => Some(()),
+                _ => None,
+            };
+            until(&mut events, held).await;
+            let serve = async {
+                assert!(matches!(peer.get().await.1, Request::Quit));
+                peer.answer(0, BYE).await;
+            };
+            tokio::join!(other.close(), serve);
+        };
+        let (result, ()) = tokio::join!(send, rest);
+        let Err(ClientError::Refused { code, .. }) = result else { panic!("{result:?}") };
+        assert_eq!(code.code(), "not_accepted");
+    });
+}
+
+#[test]
+fn changes_are_done_or_refused() {
+    run(async {
+        let (listener, address) = listen().await;
+        let (client, events, mut peer) = logged_in(&listener, &address).await;
+        drop(events);
+        let bob = UserName::parse("bob").unwrap();
+        let serve = async {
+            let (id, _) = peer.get().await;
+            peer.answer(id, r#"{"ev":"done","id":ID}"#).await;
+            let (id, _) = peer.get().await;
+            peer.answer(id, r#"{"ev":"you","id":ID,"user":{"id":1,"name":"bob"},"account":false}"#)
+                .await;
+            let (id, _) = peer.get().await;
+            let refused =
+                r#"{"ev":"error","id":ID,"code":"not_account","next":"correct","text":"no"}"#;
+            peer.answer(id, refused).await;
+        };
+        let ask = async {
+            client.accept(bob.clone()).await.unwrap();
+            let you = client.nick(bob.clone()).await.unwrap();
+            assert!(matches!(you, ClientEvent::You { .. }));
+            let refused = client.logins().await.unwrap_err();
+            assert!(matches!(refused, ClientError::Refused { .. }));
+        };
+        tokio::join!(ask, serve);
     });
 }
 

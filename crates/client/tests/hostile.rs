@@ -5,7 +5,7 @@
 #[allow(unreachable_pub)]
 mod model;
 
-use hubbub_client::{ClientEvent, Core, CoreConfig, ServerAddress};
+use hubbub_client::{ClientEvent, Core, CoreConfig, Enter, SendState, ServerAddress};
 use hubbub_protocol::frame::*;
 use hubbub_protocol::*;
 use model::{author, limits, room, user};
@@ -36,10 +36,50 @@ fn event(room: u64, epoch: u64, seq: u64, from: u64) -> Event {
     Event { room, epoch, seq, time: WallMs(0), from, body }
 }
 
+fn lobby() -> RoomName {
+    RoomName::parse("lobby").unwrap()
+}
+
+fn somebody(id: u64, name: u64) -> Author {
+    author(id % 3, ["ann", "bob", "Bob", "cleo"][(name % 4) as usize])
+}
+
+fn state(number: u64) -> LinkState {
+    use LinkState::*;
+    [Asked, Waiting, Open, Rejected, Ended, Blocked][(number % 6) as usize]
+}
+
+/// Something that a program may want.
+fn wish(core: &mut Core, number: u64, other: u64) {
+    let name = somebody(0, other).name;
+    let password = Password::given("opensesame").unwrap();
+    let _ = match number % 16 {
+        0 => core.register(password, None),
+        1 => core.login(&name, password),
+        2 => core.change_password(&password, password.clone()),
+        3 => core.logins(),
+        4 => core.revoke(LoginId(other)),
+        5 => core.nick(&name),
+        6 => core.ask_user(&name),
+        7 => core.accept(&name),
+        8 => core.end(&name),
+        9 => core.links(None),
+        10 => core.set_policy(None),
+        11 => core.group(&lobby(), None),
+        12 => core.invite(&lobby(), &name),
+        13 => core.mark(&room("lobby"), Seq(other)),
+        14 => core.draft(&room("hall"), None),
+        _ => {
+            core.set_login(name, Enter::Password(password));
+            core.ping()
+        }
+    };
+}
+
 fn frame((kind, a, b, c, d): Raw) -> ServerFrame {
     let id = Some(d);
     let position = event(a, b, c, 0).position();
-    match kind % 10 {
+    match kind % 20 {
         0 => ServerFrame::Welcome {
             id,
             version: 1,
@@ -47,6 +87,7 @@ fn frame((kind, a, b, c, d): Raw) -> ServerFrame {
             user: author(a % 3, "ann"),
             resume: ResumeToken([1; 16]),
             resumed: b == 0,
+            account: a % 2 == 0,
             epoch: Epoch(1),
             lobby: RoomName::parse("lobby").unwrap(),
             rooms: vec![RoomName::parse("hall").unwrap()],
@@ -62,6 +103,8 @@ fn frame((kind, a, b, c, d): Raw) -> ServerFrame {
             retention: Retention::Forever,
             members: 1,
             created: false,
+            read: (a % 2 == 0).then_some(Seq(b)),
+            draft: None,
         },
         3 => ServerFrame::Left { id, room: RoomName::parse("lobby").unwrap() },
         4 => ServerFrame::Sent { id, position, time: WallMs(0), repeated: b % 2 == 0 },
@@ -71,6 +114,38 @@ fn frame((kind, a, b, c, d): Raw) -> ServerFrame {
             events: (0..3).map(|n| event(a, b, c.wrapping_add(n), d)).collect(),
         },
         8 => ServerFrame::Live { head: position },
+        9 | 10 => ServerFrame::Link { user: somebody(a, b), state: state(c) },
+        11 => ServerFrame::LinkRenamed { user: somebody(a, b), old: somebody(a, d).name },
+        12 => ServerFrame::Done { id },
+        13 => ServerFrame::You {
+            id: (a % 2 == 0).then_some(d),
+            user: somebody(a, b),
+            account: c % 2 == 0,
+        },
+        14 => ServerFrame::Links {
+            id,
+            links: vec![LinkEntry {
+                user: somebody(a, b),
+                state: state(c),
+                online: true,
+                group: None,
+            }],
+            next: None,
+        },
+        15 => match a % 6 {
+            0 => ServerFrame::Logins { id, logins: vec![] },
+            1 => ServerFrame::Renamed {
+                room: lobby(),
+                user: somebody(b, c),
+                old: somebody(b, d).name,
+            },
+            2 => ServerFrame::Invited { room: lobby(), from: somebody(b, c) },
+            3 => ServerFrame::Declined { room: lobby(), user: somebody(b, c) },
+            4 => ServerFrame::Marked { target: names(b), seq: Seq(c) },
+            _ => ServerFrame::Drafted { target: names(b), text: None },
+        },
+        16 => ServerFrame::Entered { room: lobby() },
+        17 => ServerFrame::Gone { room: lobby() },
         _ => {
             let code = ErrorCode::ALL[(a % ErrorCode::ALL.len() as u64) as usize];
             let next = [NextStep::Correct, NextStep::Retry, NextStep::Resume][(b % 3) as usize];
@@ -82,23 +157,38 @@ fn frame((kind, a, b, c, d): Raw) -> ServerFrame {
 
 /// The last event that a program heard of each conversation.
 #[derive(Default)]
-struct Program(BTreeMap<RoomAddress, Position>);
+struct Program {
+    heard: BTreeMap<RoomAddress, Position>,
+    /// What every send is told to be, last.
+    sends: BTreeMap<u64, SendState>,
+}
 
 impl Program {
     fn hear(&mut self, event: ClientEvent) {
         match event {
             ClientEvent::NewEvent { conversation, event, .. } => {
-                if let Some(last) = self.0.insert(conversation.clone(), event.position()) {
+                if let Some(last) = self.heard.insert(conversation.clone(), event.position()) {
                     let next = (last.room, Seq(last.seq.0.wrapping_add(1)));
                     assert_eq!((event.room, event.seq), next, "{conversation}");
                 }
             }
-            ClientEvent::Reset { conversation } => drop(self.0.remove(&conversation)),
+            ClientEvent::Reset { conversation } => drop(self.heard.remove(&conversation)),
             ClientEvent::Left { room } => {
-                self.0.retain(|address, _| match address {
+                self.heard.retain(|address, _| match address {
                     RoomAddress::Room(name) => name.keys().fold != room.keys().fold,
                     RoomAddress::User(_) => true,
                 });
+            }
+            ClientEvent::LinkRenamed { user: Author { name, .. }, old } => {
+                if let Some(known) = self.heard.remove(&RoomAddress::User(old)) {
+                    self.heard.insert(RoomAddress::User(name), known);
+                }
+            }
+            ClientEvent::Send { local, state } => {
+                let before = self.sends.insert(local.0, state);
+                let is_over =
+                    matches!(before, Some(SendState::Sent { .. } | SendState::Failed { .. }));
+                assert!(!is_over, "{local:?} is answered twice");
             }
             _ => {}
         }
@@ -119,7 +209,7 @@ proptest! {
         let (mut program, mut now) = (Program::default(), MonoMs(0));
         core.connected(now);
         for step in steps {
-            let (kind, a, ..) = step;
+            let (kind, a, b, ..) = step;
             now = now.plus(a % 1000);
             let to = [room("lobby"), room("hall"), user("bob")][(a % 3) as usize].clone();
             match kind {
@@ -132,7 +222,8 @@ proptest! {
                     core.disconnected(now);
                     core.connected(now);
                 }
-                _ => drop(core.ping()),
+                250..255 => wish(&mut core, a, b),
+                255 => drop(core.ping()),
             }
             let frames = std::iter::from_fn(|| core.poll_transmit()).count();
             prop_assert!(frames <= 100, "{frames} frames at once");

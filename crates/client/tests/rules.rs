@@ -15,7 +15,8 @@ fn hello_carries_the_token_of_the_last_welcome() {
     let mut script = live_script();
     script.break_connection();
     script.core.connected(script.now);
-    let Request::Hello { versions, name, instance, resume } = script.frames().remove(0).1 else {
+    let Request::Hello { versions, name, instance, resume, .. } = script.frames().remove(0).1
+    else {
         panic!("not hello")
     };
     assert_eq!((versions, name.as_deref()), (vec![1], Some("ann")));
@@ -216,6 +217,8 @@ fn an_empty_room_that_was_made_again_is_complete_from_its_first_event() {
             retention: Retention::Forever,
             members: 1,
             created: false,
+            read: None,
+            draft: None,
         });
         if catch_up == CatchUp::Pages {
             script.get(ServerFrame::Page { room_id: RoomId(10), events: events.clone() });

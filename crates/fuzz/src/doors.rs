@@ -53,16 +53,21 @@ pub fn plain_line(bytes: &[u8]) {
     check_telnet_answer(&answer);
     let mut lines = LineBuffer::default();
     lines.push(&text);
-    let mut door = Door::Plain(Box::new(Plain::new(ResumeToken([0; 16]))));
+    let mut plain = Plain::new([ResumeToken([0; 16]); 2]);
+    plain.telnet.filter(stream, &mut Vec::new(), &mut Vec::new());
+    let mut door = Door::Plain(Box::new(plain));
     let mut named = size % 2 == 1;
     if named {
         log_in(&mut door);
     }
     while let Some(line) = lines.next_line() {
+        let answers = matches!(&door, Door::Plain(plain) if plain.is_asking());
         let asked = match line {
             Line::Whole(line) => {
                 let asked = door.decode(line);
-                if named {
+                if answers {
+                    check_answer(asked.as_ref());
+                } else if named {
                     check_meaning(line, asked.as_ref());
                 }
                 asked
@@ -76,8 +81,9 @@ pub fn plain_line(bytes: &[u8]) {
                 assert_reply_harmless(&out);
             }
             Some(Asked::Answer(answer)) => assert_reply_harmless(&answer),
-            Some(Asked::Command(_, Command::Hello { .. })) => {
-                assert!(!named, "a second hello");
+            Some(Asked::Command(_, command @ (Command::Hello { .. } | Command::Login { .. }))) => {
+                let is_hello = matches!(command, Command::Hello { .. });
+                assert_eq!(is_hello, !named, "a second hello, or a login before the first");
                 named = true;
                 log_in(&mut door);
             }
@@ -110,6 +116,22 @@ fn check_telnet_answer(answer: &[u8]) {
     }
 }
 
+/// What answers a question is never a message, a name or a command.
+fn check_answer(asked: Option<&Asked>) {
+    let takes_entry = match asked {
+        Some(Asked::Answer(_)) => true,
+        Some(Asked::Command(_, command)) => matches!(
+            command,
+            Command::Hello { entry: Some(_), .. }
+                | Command::Login { .. }
+                | Command::Register { .. }
+                | Command::Password { .. }
+        ),
+        _ => false,
+    };
+    assert!(takes_entry, "an answer was taken for something else: {asked:?}");
+}
+
 fn check_meaning(line: &[u8], asked: Option<&Asked>) {
     let Ok(line) = std::str::from_utf8(line) else {
         assert!(matches!(asked, Some(Asked::Refused(..))), "not UTF-8, and not refused");
@@ -132,8 +154,18 @@ fn log_in(door: &mut Door) {
     let lobby = RoomName::parse("lobby").expect("valid");
     let (token, epoch, time) = (ResumeToken([0; 16]), Epoch(1), WallMs(0));
     let (rooms, privates, resumed) = (Vec::new(), Vec::new(), false);
-    let welcome =
-        Reply::Welcome { user, token, resumed, epoch, lobby: lobby.clone(), time, rooms, privates };
+    let (account, lobby_too) = (false, lobby.clone());
+    let welcome = Reply::Welcome {
+        user,
+        token,
+        resumed,
+        account,
+        epoch,
+        lobby: lobby_too,
+        time,
+        rooms,
+        privates,
+    };
     let follow_up = door.reply(None, welcome, &mut out);
     assert!(matches!(follow_up, Some(Command::Join { .. })), "the lobby comes next");
     let joined = Reply::Joined {
@@ -143,13 +175,20 @@ fn log_in(door: &mut Door) {
         retention: hubbub_protocol::frame::Retention::Forever,
         members: 1,
         created: true,
+        read: None,
+        draft: None,
     };
     door.reply(None, joined, &mut out);
     assert_reply_harmless(&out);
 }
 
-/// As [`assert_harmless`], but telnet gets CR LF.
+/// As [`assert_harmless`], but telnet gets CR LF, and is told when to show what is typed.
 pub(crate) fn assert_reply_harmless(out: &[u8]) {
+    let mut rest = out;
+    while let [255, 251 | 252, 1, after @ ..] = rest {
+        rest = after;
+    }
+    let out = rest;
     let text = String::from_utf8_lossy(out).replace("\r\n", "\n");
     assert_harmless(text.as_bytes(), "an answer of the plain door");
     assert!(text.is_empty() || text.ends_with('\n'), "half a line: {text:?}");

@@ -79,7 +79,14 @@ pub fn door_encode(bytes: &[u8]) {
 
 fn check_plain(delivery: &Delivery) -> Vec<u8> {
     let mut encoded = Encoded::default();
-    for variant in [Variant::PlainElsewhere, Variant::PlainHereCrlf, Variant::PlainElsewhereCrlf] {
+    let private = |crlf| Variant::PlainPrivate { me: UserId(1), crlf };
+    for variant in [
+        Variant::PlainElsewhere,
+        Variant::PlainHereCrlf,
+        Variant::PlainElsewhereCrlf,
+        private(false),
+        private(true),
+    ] {
         assert_reply_harmless(&encoded.get(variant, delivery));
     }
     let here = encoded.get(Variant::PlainHere, delivery);
@@ -117,8 +124,8 @@ fn check_replies(event: &Event, room: &RoomName, other: &Author) {
         Reply::Users { users: people, count: 2, next: None },
         Reply::Refused(Refusal { code: ErrorCode::NameTaken, text, suggestion }),
     ];
-    let mut plain = Door::Plain(Box::new(Plain::new(ResumeToken([0; 16]))));
-    let mut native = Door::Native(Native::new(ResumeToken([0; 16])));
+    let mut plain = Door::Plain(Box::new(Plain::new([ResumeToken([0; 16]); 2])));
+    let mut native = Door::Native(Native::new([ResumeToken([0; 16]); 2]));
     let address = RoomAddress::Room(room.clone());
     let page = || HistoryPage { events: vec![event.clone()], more: false };
     let (mut said, mut framed) = (Vec::new(), Vec::new());

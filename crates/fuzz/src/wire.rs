@@ -52,7 +52,7 @@ pub fn line_buffer(bytes: &[u8]) {
 /// # Panics
 /// When a property does not hold, as every target.
 pub fn client_frame(bytes: &[u8]) {
-    let mut door = Door::Native(Native::new(ResumeToken([0; 16])));
+    let mut door = Door::Native(Native::new([ResumeToken([0; 16]); 2]));
     let asked = door.decode(bytes);
     let frame = std::str::from_utf8(bytes).ok().and_then(|line| serde_json::from_str(line).ok());
     if let Some(frame) = &frame {

@@ -52,6 +52,7 @@ impl Hub {
             session.rooms.push((room_id, Attachment::Live));
             self.answer_join(id, room_id, PendingJoin { tag, created }, catch_up, effects);
             effects.push(Effect::Subscribe { session: id, room: room_id });
+            self.note_heard(room_id);
         }
     }
 
@@ -65,13 +66,17 @@ impl Hub {
     ) {
         let Some(room) = self.rooms.get(&room_id) else { return };
         let Some(user) = self.sessions.get(&id).and_then(|session| session.user) else { return };
+        let Some(address) = self.address(room_id, user) else { return };
+        let place = self.users.get(&user).and_then(|user| user.ties.place_ref(room_id));
         let joined = Reply::Joined {
-            address: room.address(user),
+            address,
             head: room.position(),
             catch_up,
             retention: room.record.retention,
             members: room.sides().map_or(room.count(), |_| 2),
             created: join.created,
+            read: place.map(|place| place.read).filter(|read| *read > Seq(0)),
+            draft: place.and_then(|place| place.draft.clone()),
         };
         reply(id, join.tag, joined, effects);
     }
@@ -206,5 +211,6 @@ impl Hub {
             room.unwatch_tail();
         }
         effects.push(Effect::Subscribe { session: id, room: room_id });
+        self.note_heard(room_id);
     }
 }

@@ -1,7 +1,7 @@
 //! What an operator may choose about the hub.
 
 use hubbub_protocol::frame::Retention;
-use hubbub_protocol::{RoomName, limits};
+use hubbub_protocol::{PrivatePolicy, Registration, RoomName, limits};
 
 /// The hub's settings. The defaults are those of `protocol::limits`.
 #[derive(Clone, Debug)]
@@ -18,6 +18,14 @@ pub struct HubConfig {
     pub presence_members: usize,
     /// How often such a room's count is announced, in milliseconds.
     pub presence_count_ms: u64,
+    /// Whether people may come in without an account.
+    pub guests: bool,
+    /// Who may make an account.
+    pub registration: Registration,
+    /// Who may begin a private chat with whom, where the user doesn't say. `Closed` holds for all.
+    pub private: PrivatePolicy,
+    /// How long the audit log is kept, in milliseconds.
+    pub audit_ms: u64,
 }
 
 impl Default for HubConfig {
@@ -29,6 +37,10 @@ impl Default for HubConfig {
             resume_hold_ms: limits::RESUME_HOLD_MS,
             presence_members: limits::PRESENCE_MEMBERS,
             presence_count_ms: limits::PRESENCE_COUNT_MS,
+            guests: true,
+            registration: Registration::Open,
+            private: PrivatePolicy::Ask,
+            audit_ms: limits::AUDIT_MS,
         }
     }
 }

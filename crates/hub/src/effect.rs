@@ -1,10 +1,13 @@
 //! Everything that the hub wants done.
 
-use hubbub_protocol::frame::{CatchUp, MemberChange, Page, Retention, RoomEntry};
+use hubbub_protocol::account::{Credentials, InviteRecord};
+use hubbub_protocol::frame::{
+    CatchUp, LinkEntry, LinkState, LoginEntry, MemberChange, Page, Retention, RoomEntry,
+};
 use hubbub_protocol::record::Record;
 use hubbub_protocol::{
-    Author, CloseCode, Epoch, ErrorCode, Event, Instance, Position, ResumeToken, RoomAddress,
-    RoomId, RoomName, SessionId, UserName, WallMs,
+    Author, CloseCode, Epoch, ErrorCode, Event, Instance, Password, Position, ResumeToken,
+    RoomAddress, RoomId, RoomName, Seq, SessionId, Text, UserName, WallMs,
 };
 use std::sync::Arc;
 
@@ -106,6 +109,28 @@ pub enum Effect {
         /// Whose.
         instance: Instance,
     },
+    /// Work on passwords, beside everything else, and answer with
+    /// [`crate::Input::PasswordsDone`]. It takes long, and may be refused as `Busy`.
+    Passwords {
+        /// Who waits for it.
+        session: SessionId,
+        /// What.
+        work: PasswordWork,
+    },
+    /// Tell one session something that it did not ask for.
+    Tell {
+        /// Whom.
+        session: SessionId,
+        /// What.
+        notice: Notice,
+    },
+    /// Answers [`crate::Input::Admin`].
+    AdminReply {
+        /// The question's.
+        request: u64,
+        /// The answer, or what is wrong.
+        reply: Result<AdminReply, String>,
+    },
     /// Say goodbye and close. The hub has forgotten the session already.
     Close {
         /// Which.
@@ -113,6 +138,123 @@ pub enum Effect {
         /// Why.
         code: CloseCode,
     },
+}
+
+/// Slow work with passwords.
+#[derive(Clone, Debug)]
+pub enum PasswordWork {
+    /// Is this the password?
+    Check {
+        /// What proves the account; `None`: there is no such account, which must not be found out by
+        /// how long this takes.
+        credentials: Option<Credentials>,
+        /// The password.
+        password: Password,
+    },
+    /// Make credentials of this password.
+    Make {
+        /// The password.
+        password: Password,
+    },
+    /// Make credentials of the new password, if the old one is right.
+    Change {
+        /// What proves the account.
+        credentials: Credentials,
+        /// The old password.
+        old: Password,
+        /// The new one.
+        new: Password,
+    },
+}
+
+/// What a session is told without having asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// How somebody stands to the user has changed. With `dropped` private messages that waited in
+    /// this session for that and will not be sent.
+    Link {
+        /// Who.
+        user: Author,
+        /// How.
+        state: LinkState,
+        /// Messages that are lost with it.
+        dropped: u32,
+    },
+    /// The other side of a private chat took another name.
+    LinkRenamed {
+        /// Who, with the new name.
+        user: Author,
+        /// The name before.
+        old: UserName,
+    },
+    /// An invitation into a group.
+    Invited {
+        /// Which.
+        room: RoomName,
+        /// Who invites.
+        from: Author,
+    },
+    /// An invitation was declined.
+    Declined {
+        /// Into which group.
+        room: RoomName,
+        /// Who.
+        user: Author,
+    },
+    /// The user is called otherwise, or is an account now, by another session.
+    You {
+        /// Who it is now.
+        user: Author,
+        /// Whether it is an account.
+        account: bool,
+    },
+    /// Another session of the user entered a room.
+    Entered {
+        /// Which.
+        room: RoomName,
+    },
+    /// Another session of the user left a room, or it is no more.
+    Gone {
+        /// Which.
+        room: RoomName,
+        /// Its id.
+        id: RoomId,
+    },
+    /// Another session of the user has read so far.
+    Marked {
+        /// Where.
+        address: RoomAddress,
+        /// The last event.
+        seq: Seq,
+    },
+    /// Another session of the user has begun to write.
+    Drafted {
+        /// Where.
+        address: RoomAddress,
+        /// What.
+        text: Option<Text>,
+    },
+    /// Private messages that waited in this session are lost with it.
+    Dropped {
+        /// To whom, and how many.
+        messages: Vec<(UserName, u32)>,
+    },
+    /// A private message that had waited in this session could not be stored.
+    NotStored {
+        /// To whom.
+        to: UserName,
+    },
+}
+
+/// An answer to the operator.
+#[derive(Clone, Debug)]
+pub enum AdminReply {
+    /// To `InviteMake`.
+    InviteMade(InviteRecord),
+    /// To `InviteList`.
+    Invites(Vec<InviteRecord>),
+    /// It is done, and kept.
+    Done,
 }
 
 /// What goes to many.
@@ -136,6 +278,15 @@ pub enum Delivery {
         /// How many are there now.
         members: u32,
     },
+    /// A member took another name. Ephemeral.
+    Renamed {
+        /// The room.
+        room: RoomName,
+        /// Who, with the new name.
+        user: Author,
+        /// The name before.
+        old: UserName,
+    },
     /// How many are in a large room. Ephemeral.
     Count {
         /// The room.
@@ -151,7 +302,7 @@ impl Delivery {
     pub fn is_ephemeral(&self) -> bool {
         match self {
             Delivery::Message { .. } => false,
-            Delivery::Member { .. } | Delivery::Count { .. } => true,
+            Delivery::Member { .. } | Delivery::Renamed { .. } | Delivery::Count { .. } => true,
         }
     }
 }
@@ -184,6 +335,8 @@ pub enum Reply {
         token: ResumeToken,
         /// Whether it was given back now.
         resumed: bool,
+        /// Whether it is an account.
+        account: bool,
         /// The present epoch.
         epoch: Epoch,
         /// The room to begin in.
@@ -209,6 +362,41 @@ pub enum Reply {
         members: u32,
         /// Whether it was made.
         created: bool,
+        /// How far the user said to have read.
+        read: Option<Seq>,
+        /// What the user has begun to write.
+        draft: Option<Text>,
+    },
+    /// It is done, and kept.
+    Done,
+    /// To `Register` and `Nick`: who you are now. A token stays as it is, and lasts from now on if you
+    /// are an account.
+    You {
+        /// Who you are now.
+        user: Author,
+        /// Whether you are an account.
+        account: bool,
+    },
+    /// To `Ask`, and to a `Send` that waits: they were asked.
+    Asked {
+        /// Whom.
+        user: Author,
+        /// Whether they are online to see it.
+        online: bool,
+        /// Messages that wait in this session for their answer.
+        held: u32,
+    },
+    /// To `Logins`.
+    Logins {
+        /// The newest first.
+        logins: Vec<LoginEntry>,
+    },
+    /// To `Links`.
+    Links {
+        /// In the order of the users' ids.
+        links: Vec<LinkEntry>,
+        /// The cursor of the next page.
+        next: Option<String>,
     },
     /// To `Leave`.
     Left {

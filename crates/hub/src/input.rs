@@ -1,11 +1,13 @@
 //! Everything that can happen to the hub.
 
 use crate::{Tag, Ticket};
+use hubbub_protocol::account::Credentials;
 use hubbub_protocol::frame::{Page, Retention};
 use hubbub_protocol::record::SendRecord;
 use hubbub_protocol::{
-    Body, Counter, Epoch, Event, Instance, Position, ResumeToken, RoomAddress, RoomId, RoomName,
-    SessionId, UserName,
+    Body, Counter, DoorKind, Epoch, Event, Instance, InviteCode, InviteId, LoginId, NameError,
+    Password, Position, PrivatePolicy, ResumeToken, RoomAddress, RoomId, RoomName, SecretDigest,
+    Seq, SessionId, Text, UserName,
 };
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -45,6 +47,20 @@ pub enum Input {
         instance: Instance,
         /// By rising counter.
         sends: Option<Vec<SendRecord>>,
+    },
+    /// Answers [`crate::Effect::Passwords`].
+    PasswordsDone {
+        /// Who waits for it.
+        session: SessionId,
+        /// What came of it.
+        outcome: PasswordOutcome,
+    },
+    /// The operator wants something. Answered by [`crate::Effect::AdminReply`].
+    Admin {
+        /// Goes back with the answer.
+        request: u64,
+        /// What.
+        command: AdminCommand,
     },
     /// Answers [`crate::Effect::Read`].
     PageRead {
@@ -88,8 +104,46 @@ pub enum Input {
 pub struct Arrival {
     /// Where it comes from.
     pub peer: SocketAddr,
+    /// Which door it came through.
+    pub door: DoorKind,
     /// Whether its door hands out resume tokens, so that its user is held when it is lost.
     pub resumable: bool,
+}
+
+/// What came of slow work with passwords.
+#[derive(Debug)]
+pub enum PasswordOutcome {
+    /// To `Check`: whether it was right.
+    Checked(bool),
+    /// To `Make`: what is to be kept.
+    Made(Credentials),
+    /// To `Change`: what is to be kept; `None` if the old password was wrong.
+    Changed(Option<Credentials>),
+    /// Too much waits already.
+    Busy,
+}
+
+/// What the operator may want.
+#[derive(Clone, Debug)]
+pub enum AdminCommand {
+    /// Makes an invite.
+    InviteMake {
+        /// The random code; the hub keeps its digest.
+        code: SecretDigest,
+        /// For how long it counts, in milliseconds; `None`: for ever.
+        for_ms: Option<u64>,
+        /// How many accounts may be made with it, 1 or more.
+        uses: u32,
+        /// Whom it is for, for the operator to remember.
+        note: String,
+    },
+    /// Lists the invites.
+    InviteList,
+    /// Takes an invite back.
+    InviteRevoke {
+        /// Which.
+        id: InviteId,
+    },
 }
 
 /// How a connection ended.
@@ -121,6 +175,20 @@ pub struct Survivor {
     pub send: Option<(Instance, Counter)>,
 }
 
+/// How a session becomes an account.
+#[derive(Clone, Debug)]
+pub enum Entry {
+    /// It is the account of that name.
+    Password(Password),
+    /// It makes the account of that name.
+    Register {
+        /// Its password.
+        password: Password,
+        /// What lets it.
+        invite: Option<InviteCode>,
+    },
+}
+
 /// What a session may ask.
 #[derive(Clone, Debug)]
 pub enum Command {
@@ -134,6 +202,122 @@ pub enum Command {
         resume: Option<ResumeToken>,
         /// A fresh random token for this session.
         fresh: ResumeToken,
+        /// How the session becomes an account; without it, a guest.
+        entry: Option<Entry>,
+    },
+    /// A wished name broke the rules: refused with a free name that is near.
+    NameInvalid {
+        /// What is wrong with it.
+        error: NameError,
+        /// What was wished, as far as it could be kept.
+        near: Option<UserName>,
+    },
+    /// Makes an account of the guest that the session is.
+    Register {
+        /// Its password.
+        password: Password,
+        /// What lets it.
+        invite: Option<InviteCode>,
+    },
+    /// Leaves the guest that the session is, and becomes an account.
+    Login {
+        /// Which.
+        name: UserName,
+        /// Its password.
+        password: Password,
+        /// A fresh random token for this session.
+        fresh: ResumeToken,
+    },
+    /// Ends the session and its login.
+    Logout,
+    /// Changes the account's password.
+    Password {
+        /// The present one.
+        old: Password,
+        /// The new one.
+        new: Password,
+    },
+    /// Lists the logins of the account.
+    Logins,
+    /// Ends a login of the account.
+    Revoke {
+        /// Which.
+        login: LoginId,
+    },
+    /// Takes another name.
+    Nick {
+        /// Which.
+        name: UserName,
+    },
+    /// Asks for a private chat.
+    Ask {
+        /// Whom.
+        name: UserName,
+    },
+    /// Agrees to one.
+    Accept {
+        /// Who asked.
+        name: UserName,
+    },
+    /// Declines one.
+    Reject {
+        /// Who asked.
+        name: UserName,
+    },
+    /// Ends one, or takes the question back.
+    End {
+        /// With whom.
+        name: UserName,
+    },
+    /// The user's private chats, questions for them and invitations, from `after` on.
+    Links {
+        /// The cursor of the page before.
+        after: Option<String>,
+    },
+    /// Hears no more of somebody's questions, or hears them again.
+    Block {
+        /// Whom.
+        name: UserName,
+        /// Whether.
+        on: bool,
+    },
+    /// Says who may begin a private chat with the user.
+    Policy {
+        /// `None`: what the server says.
+        policy: Option<PrivatePolicy>,
+    },
+    /// Makes a group and enters it.
+    Group {
+        /// Its name.
+        room: RoomName,
+        /// What it keeps.
+        retention: Option<Retention>,
+    },
+    /// Invites somebody into a group.
+    Invite {
+        /// Which.
+        room: RoomName,
+        /// Whom.
+        name: UserName,
+    },
+    /// Declines an invitation.
+    Decline {
+        /// Into which group.
+        room: RoomName,
+    },
+    /// Says how far the user has read.
+    Mark {
+        /// Where.
+        address: RoomAddress,
+        /// The last event.
+        seq: Seq,
+    },
+    /// Says what the user has begun to write.
+    Draft {
+        /// Where.
+        address: RoomAddress,
+        /// What.
+        text: Option<Text>,
     },
     /// Enters a conversation, or attaches this session to it.
     Join {
@@ -157,6 +341,9 @@ pub enum Command {
         body: Body,
         /// The client's number for it.
         counter: Option<Counter>,
+        /// Whether a private message to somebody who has not agreed yet waits in this session until
+        /// they do: for doors whose client can't keep it. Else it is refused.
+        hold: bool,
     },
     /// May this session read a conversation's history?
     History {

@@ -9,21 +9,32 @@
 //! `command::send` admits it and gives it its number → [`Effect::Persist`] → the caller commits →
 //! [`Input::Persisted`] → `sequencer` releases it → [`Effect::Deliver`] and the sender's answer.
 
+mod account;
+mod audit;
 mod catch_up;
+mod check;
 mod command;
 mod config;
+mod durable;
 mod effect;
 mod hub;
 mod input;
 mod instance;
+mod invites;
+mod links;
 mod names;
 mod presence;
 mod room;
 mod sequencer;
 mod session;
+mod snapshot;
+mod ties;
+mod unconfirmed;
 mod user;
 
 pub use config::HubConfig;
-pub use effect::{Delivery, Effect, Refusal, Reply, Tag, Ticket};
+pub use effect::{AdminReply, Delivery, Effect, Notice, PasswordWork, Refusal, Reply, Tag, Ticket};
 pub use hub::{Figures, Hub};
-pub use input::{Arrival, Command, Departure, Input, PageRead, Survivor};
+pub use input::{
+    AdminCommand, Arrival, Command, Departure, Entry, Input, PageRead, PasswordOutcome, Survivor,
+};

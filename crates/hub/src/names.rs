@@ -9,6 +9,8 @@ use std::ops::Bound;
 pub(crate) struct Names {
     by_fold: BTreeMap<String, UserId>,
     by_skeleton: HashMap<String, UserId>,
+    /// By case-folded name, those who are here.
+    online: BTreeMap<String, UserId>,
 }
 
 impl Names {
@@ -38,12 +40,37 @@ impl Names {
         let keys = name.keys();
         self.by_fold.remove(&keys.fold);
         self.by_skeleton.remove(&keys.skeleton);
+        self.online.remove(&keys.fold);
     }
 
-    /// Users by name, behind the cursor `after`.
+    /// Whether the name belongs to nobody, or to this user.
+    pub(crate) fn is_free_for(&self, name: &UserName, user: UserId) -> bool {
+        let keys = name.keys();
+        let is_free = |holder: Option<&UserId>| holder.is_none_or(|holder| *holder == user);
+        is_free(self.by_fold.get(&keys.fold)) && is_free(self.by_skeleton.get(&keys.skeleton))
+    }
+
+    /// Its user is here, or no longer.
+    pub(crate) fn set_online(&mut self, name: &UserName, user: UserId, on: bool) {
+        if on {
+            self.online.insert(name.fold(), user);
+        } else {
+            self.online.remove(&name.fold());
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.by_fold.len()
+    }
+
+    pub(crate) fn online_count(&self) -> usize {
+        self.online.len()
+    }
+
+    /// Who is here, by name, behind the cursor `after`.
     pub(crate) fn after(&self, after: Option<&str>) -> impl Iterator<Item = (&String, UserId)> {
         let from = after.map_or(Bound::Unbounded, Bound::Excluded);
-        self.by_fold.range::<str, _>((from, Bound::Unbounded)).map(|(key, &user)| (key, user))
+        self.online.range::<str, _>((from, Bound::Unbounded)).map(|(key, &user)| (key, user))
     }
 }
 

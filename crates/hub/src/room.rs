@@ -2,9 +2,7 @@
 
 use hubbub_protocol::frame::Retention;
 use hubbub_protocol::record::{RoomKind, RoomRecord, StoredRoom};
-use hubbub_protocol::{
-    Author, Epoch, Event, MonoMs, Position, RoomAddress, RoomId, RoomName, Seq, UserId, limits,
-};
+use hubbub_protocol::{Epoch, Event, MonoMs, Position, RoomId, RoomName, Seq, UserId, limits};
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
@@ -22,7 +20,16 @@ pub(crate) struct Room {
     pub(crate) delivered: (Epoch, Seq),
     /// Events that were admitted and not yet delivered.
     pub(crate) pending: u32,
+    /// Those of its members who are here.
     pub(crate) members: BTreeSet<UserId>,
+    /// Those who are not: accounts.
+    pub(crate) absent: BTreeSet<UserId>,
+    /// Who invited whom into this group, and has no answer yet.
+    pub(crate) invitations: BTreeSet<(UserId, UserId)>,
+    /// How many of both are accounts.
+    pub(crate) accounts: u32,
+    /// A private chat of two accounts, which outlives their sessions.
+    pub(crate) lasts: bool,
     /// Sessions attached, live or catching up.
     pub(crate) attached: u32,
     /// While nobody is attached: when it may go. Its entry in the hub's list of empty rooms.
@@ -50,6 +57,10 @@ impl Room {
             delivered: (Epoch(0), Seq(0)),
             pending: 0,
             members: BTreeSet::new(),
+            absent: BTreeSet::new(),
+            invitations: BTreeSet::new(),
+            accounts: 0,
+            lasts: false,
             attached: 0,
             empty_until: None,
             count_dirty: false,
@@ -76,28 +87,47 @@ impl Room {
 
     pub(crate) fn name(&self) -> Option<&RoomName> {
         match &self.record.kind {
-            RoomKind::Named(name) => Some(name),
-            RoomKind::Private(_) => None,
+            RoomKind::Named(name) | RoomKind::Group { name, .. } => Some(name),
+            RoomKind::Private { .. } => None,
         }
     }
 
     /// The two sides of a private chat.
-    pub(crate) fn sides(&self) -> Option<&[Author; 2]> {
-        match &self.record.kind {
-            RoomKind::Named(_) => None,
-            RoomKind::Private(sides) => Some(sides),
+    pub(crate) fn sides(&self) -> Option<[UserId; 2]> {
+        match self.record.kind {
+            RoomKind::Named(_) | RoomKind::Group { .. } => None,
+            RoomKind::Private { sides, .. } => Some(sides),
         }
     }
 
-    /// How a delivery of `author` is addressed: the room, or the recipient.
-    pub(crate) fn address(&self, author: UserId) -> RoomAddress {
-        match &self.record.kind {
-            RoomKind::Named(name) => RoomAddress::Room(name.clone()),
-            RoomKind::Private([a, b]) => {
-                let recipient = if a.id == author { b } else { a };
-                RoomAddress::User(recipient.name.clone())
-            }
+    /// Whether it is a private chat that both sides agree to.
+    pub(crate) fn is_open_private(&self) -> bool {
+        matches!(self.record.kind, RoomKind::Private { open: true, .. })
+    }
+
+    pub(crate) fn set_open(&mut self, on: bool) {
+        if let RoomKind::Private { open, .. } = &mut self.record.kind {
+            *open = on;
         }
+    }
+
+    /// Who invites, in a group.
+    pub(crate) fn owner(&self) -> Option<UserId> {
+        match self.record.kind {
+            RoomKind::Group { owner, .. } => Some(owner),
+            RoomKind::Named(_) | RoomKind::Private { .. } => None,
+        }
+    }
+
+    pub(crate) fn set_owner(&mut self, user: UserId) {
+        if let RoomKind::Group { owner, .. } = &mut self.record.kind {
+            *owner = user;
+        }
+    }
+
+    /// The other side of a private chat.
+    pub(crate) fn other_side(&self, user: UserId) -> Option<UserId> {
+        self.sides().map(|[a, b]| if a == user { b } else { a })
     }
 
     /// The newest event that members could see.
@@ -111,8 +141,10 @@ impl Room {
 
     /// Whether nothing would be lost with it.
     pub(crate) fn may_go(&self) -> bool {
-        let keeps_something = self.keeps_history() && self.delivered.1 > Seq(0);
-        self.attached == 0 && self.pending == 0 && !keeps_something
+        let keeps_something =
+            self.keeps_history() && (self.delivered.1 > Seq(0) || self.accounts > 0 || self.lasts);
+        // A private chat goes with its users, or when it is ended.
+        self.sides().is_none() && self.attached == 0 && self.pending == 0 && !keeps_something
     }
 
     pub(crate) fn watch_tail(&mut self) {

@@ -6,11 +6,15 @@
 //! before it waits: an earlier event of its room, or an earlier send of its session. A failed commit
 //! fails everything that waits.
 
+use crate::durable::Then;
 use crate::hub::{Hub, reply};
 use crate::instance::{Known, SendState};
-use crate::{Delivery, Effect, Refusal, Reply, Survivor, Tag, Ticket};
+use crate::unconfirmed;
+use crate::{AdminReply, Delivery, Effect, Notice, Refusal, Reply, Survivor, Tag, Ticket};
 use hubbub_protocol::record::Record;
-use hubbub_protocol::{Counter, Epoch, ErrorCode, Event, Instance, RoomId, Seq, SessionId, limits};
+use hubbub_protocol::{
+    Counter, Epoch, ErrorCode, Event, Instance, Now, RoomId, Seq, SessionId, UserName, limits,
+};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -23,27 +27,45 @@ pub(crate) struct Sequencer {
     failed: bool,
     /// Sends that failed with it.
     uncertain: Vec<(Instance, Counter)>,
-    /// Rooms whose end is not yet known to be durable.
-    gone: VecDeque<(Ticket, RoomId)>,
+    /// Everything up to here is durable.
+    durable: Ticket,
+    /// What is said about rooms and users and is not yet known to be durable. The hub's memory has
+    /// it already, so it is not taken back when a commit fails, but said again.
+    unconfirmed: VecDeque<(Ticket, Record)>,
+    /// At which length it is looked for what was said again in it.
+    condense_at: usize,
+    /// Answers to commands whose records were in a failed commit. They wait on.
+    put_off: Vec<Waiting>,
 }
 
 #[derive(Debug)]
 struct Waiting {
     ticket: Ticket,
-    session: SessionId,
+    session: Option<SessionId>,
     tag: Tag,
     what: What,
 }
 
 #[derive(Debug)]
-enum What {
+pub(crate) enum What {
     /// An event and its acknowledgement.
     Event { event: Arc<Event>, send: Option<(Instance, Counter)> },
+    /// An event of a session that was answered when it was held.
+    HeldEvent { event: Arc<Event>, to: UserName },
+    /// The answer to a command, when what it said is durable.
+    Answer(Reply),
+    /// What else a session waits for, until what it asked for is durable.
+    Then(Then),
+    /// The same for the operator.
+    AdminAnswer { request: u64, reply: AdminReply },
     /// The answer to the repetition of a send that waits itself.
     Repetition { instance: Instance, counter: Counter },
-    /// The answer to a refused send, behind the answers to those before it.
-    Refusal(Refusal),
+    /// The answer to a send that needs no store, behind the answers to those before it.
+    Said(Reply),
 }
+
+/// A shorter list of unconfirmed records is not worth looking through.
+const CONDENSE_FROM: usize = 4_096;
 
 /// What a waiting event takes of the store's queue, in bytes: its text and what is around it.
 fn cost(event: &Event) -> usize {
@@ -52,20 +74,66 @@ fn cost(event: &Event) -> usize {
 }
 
 impl Sequencer {
-    /// Asks for the end of a room to be made durable; again, if the store fails before.
-    pub(crate) fn persist_end(&mut self, room: RoomId, effects: &mut Vec<Effect>) {
-        self.persist(Record::RoomGone(room), effects);
-        self.gone.push_back((self.ticket, room));
+    /// Asks for something to be made durable that is true from now on; again, if the store fails
+    /// before, and only when it works again, if it has failed now.
+    pub(crate) fn save(&mut self, record: Record, effects: &mut Vec<Effect>) {
+        if !self.failed {
+            self.persist(record.clone(), effects);
+        }
+        self.unconfirmed.push_back((self.ticket, record));
+        if self.unconfirmed.len() >= self.condense_at.max(CONDENSE_FROM) {
+            unconfirmed::condense(&mut self.unconfirmed);
+            self.condense_at = self.unconfirmed.len() * 2;
+        }
+    }
+
+    /// Answers for a session that is gone. While the store fails they would pile up.
+    pub(crate) fn forget_answers(&mut self, gone: SessionId) {
+        let is_wanted = |waiting: &Waiting| {
+            let is_answer =
+                matches!(waiting.what, What::Answer(_) | What::Said(_) | What::Repetition { .. });
+            waiting.session != Some(gone) || !is_answer
+        };
+        self.waiting.retain(is_wanted);
+        self.put_off.retain(is_wanted);
+    }
+
+    /// Records that wait to be known as durable.
+    pub(crate) fn unconfirmed(&self) -> usize {
+        self.unconfirmed.len()
     }
 
     /// Asks for a record to be made durable.
-    pub(crate) fn persist(&mut self, record: Record, effects: &mut Vec<Effect>) {
+    fn persist(&mut self, record: Record, effects: &mut Vec<Effect>) {
         self.ticket.0 += 1;
         effects.push(Effect::Persist { ticket: self.ticket, record });
     }
 
+    /// Whether everything that was said so far is durable.
+    pub(crate) fn is_durable(&self) -> bool {
+        self.durable == self.ticket && !self.failed
+    }
+
     pub(crate) fn waiting(&self) -> usize {
         self.waiting.len()
+    }
+
+    /// Answers that wait for a session.
+    pub(crate) fn answers_for(&self, session: SessionId) -> u32 {
+        let is_answer = |waiting: &&Waiting| {
+            waiting.session == Some(session) && !matches!(waiting.what, What::HeldEvent { .. })
+        };
+        let waiting = self.waiting.iter().chain(&self.put_off).filter(is_answer).count();
+        u32::try_from(waiting).unwrap_or(u32::MAX)
+    }
+
+    /// Events of a room that wait.
+    pub(crate) fn events_for(&self, room: RoomId) -> u32 {
+        let is_theirs = |waiting: &&Waiting| match &waiting.what {
+            What::Event { event, .. } | What::HeldEvent { event, .. } => event.room == room,
+            _ => false,
+        };
+        u32::try_from(self.waiting.iter().filter(is_theirs).count()).unwrap_or(u32::MAX)
     }
 
     /// Whether the store takes nothing at the moment.
@@ -77,8 +145,8 @@ impl Sequencer {
         self.bytes > limits::COMMIT_BYTES
     }
 
-    fn push(&mut self, session: SessionId, tag: Tag, what: What) {
-        if let What::Event { event, .. } = &what {
+    pub(crate) fn push(&mut self, session: Option<SessionId>, tag: Tag, what: What) {
+        if let What::Event { event, .. } | What::HeldEvent { event, .. } = &what {
             self.bytes += cost(event);
         }
         self.waiting.push_back(Waiting { ticket: self.ticket, session, tag, what });
@@ -89,7 +157,7 @@ impl Sequencer {
             return None;
         }
         let waiting = self.waiting.pop_front()?;
-        if let What::Event { event, .. } = &waiting.what {
+        if let What::Event { event, .. } | What::HeldEvent { event, .. } = &waiting.what {
             self.bytes -= cost(event);
         }
         Some(waiting)
@@ -106,18 +174,7 @@ impl Hub {
         send: Option<(Instance, Counter)>,
         effects: &mut Vec<Effect>,
     ) {
-        let Some(room) = self.rooms.get_mut(&event.room) else { return };
-        room.head = event.seq;
-        let durable = room.keeps_history();
-        if durable {
-            if !room.recorded {
-                room.recorded = true;
-                room.may_be_recorded = true;
-                self.sequencer.persist(Record::Room(room.record.clone()), effects);
-            }
-            self.sequencer.persist(Record::Event { event: Arc::clone(&event), send }, effects);
-        }
-        let must_wait = durable || room.pending > 0 || self.waits(session);
+        let must_wait = self.admit(&event, send, effects) || self.waits(session);
         if let Some((instance, counter)) = send
             && let Some(window) = self.instances.get_mut(&instance)
         {
@@ -136,6 +193,46 @@ impl Hub {
         }
     }
 
+    /// The same for a message that waited in a session and was answered then.
+    pub(crate) fn sequence_held(
+        &mut self,
+        session: SessionId,
+        event: Arc<Event>,
+        to: UserName,
+        effects: &mut Vec<Effect>,
+    ) {
+        if self.admit(&event, None, effects) {
+            if let Some(room) = self.rooms.get_mut(&event.room) {
+                room.pending += 1;
+            }
+            self.sequencer.push(Some(session), None, What::HeldEvent { event, to });
+        } else {
+            self.release_event(session, &event, None, effects);
+        }
+    }
+
+    /// Gives the event its number, and to the store where its room keeps history. Whether it has to
+    /// wait.
+    fn admit(
+        &mut self,
+        event: &Arc<Event>,
+        send: Option<(Instance, Counter)>,
+        effects: &mut Vec<Effect>,
+    ) -> bool {
+        let Some(room) = self.rooms.get_mut(&event.room) else { return false };
+        room.head = event.seq;
+        let durable = room.keeps_history();
+        if durable {
+            if !room.recorded {
+                room.recorded = true;
+                room.may_be_recorded = true;
+                self.sequencer.persist(Record::Room(room.record.clone()), effects);
+            }
+            self.sequencer.persist(Record::Event { event: Arc::clone(event), send }, effects);
+        }
+        durable || room.pending > 0
+    }
+
     /// Answers the repetition of a send that waits, when that one is answered.
     pub(crate) fn repeat_later(&mut self, session: SessionId, tag: Tag, send: (Instance, Counter)) {
         self.wait(session, tag, What::Repetition { instance: send.0, counter: send.1 });
@@ -150,9 +247,24 @@ impl Hub {
         effects: &mut Vec<Effect>,
     ) {
         if self.waits(session) {
-            self.wait(session, tag, What::Refusal(refusal));
+            self.wait(session, tag, What::Said(Reply::Refused(refusal)));
         } else {
             reply(session, tag, Reply::Refused(refusal), effects);
+        }
+    }
+
+    /// Answers a send that needs no store, behind the answers to the session's sends before it.
+    pub(crate) fn answer_send(
+        &mut self,
+        session: SessionId,
+        tag: Tag,
+        answer: Reply,
+        effects: &mut Vec<Effect>,
+    ) {
+        if self.waits(session) {
+            self.wait(session, tag, What::Said(answer));
+        } else {
+            reply(session, tag, answer, effects);
         }
     }
 
@@ -176,37 +288,66 @@ impl Hub {
         self.sessions.get(&session).is_some_and(|session| session.in_flight > 0)
     }
 
-    fn wait(&mut self, session: SessionId, tag: Tag, what: What) {
+    pub(crate) fn wait(&mut self, session: SessionId, tag: Tag, what: What) {
         if let Some(session) = self.sessions.get_mut(&session) {
             session.in_flight += 1;
         }
-        self.sequencer.push(session, tag, what);
+        self.sequencer.push(Some(session), tag, what);
     }
 
-    pub(crate) fn persisted(&mut self, upto: Ticket, effects: &mut Vec<Effect>) {
-        while self.sequencer.gone.front().is_some_and(|(ticket, _)| *ticket <= upto) {
-            self.sequencer.gone.pop_front();
+    pub(crate) fn persisted(&mut self, now: Now, upto: Ticket, effects: &mut Vec<Effect>) {
+        self.sequencer.durable = self.sequencer.durable.max(upto.min(self.sequencer.ticket));
+        while self.sequencer.unconfirmed.front().is_some_and(|(ticket, _)| *ticket <= upto) {
+            self.sequencer.unconfirmed.pop_front();
         }
         while let Some(Waiting { session, tag, what, .. }) = self.sequencer.pop_upto(upto) {
             let answer = match what {
                 What::Event { event, send } => {
-                    if let Some(room) = self.rooms.get_mut(&event.room) {
-                        room.pending -= 1;
+                    self.no_longer_pending(&event);
+                    if let Some(session) = session {
+                        self.release_event(session, &event, send, effects);
                     }
-                    self.release_event(session, &event, send, effects);
                     Reply::Sent { position: event.position(), time: event.time, repeated: false }
                 }
+                What::HeldEvent { event, .. } => {
+                    self.no_longer_pending(&event);
+                    if let Some(session) = session {
+                        self.release_event(session, &event, None, effects);
+                    }
+                    continue;
+                }
                 What::Repetition { instance, counter } => self.repetition(instance, counter),
-                What::Refusal(refusal) => Reply::Refused(refusal),
+                What::Said(answer) | What::Answer(answer) => answer,
+                What::Then(then) => {
+                    self.go_on(now, session, tag, then, effects);
+                    continue;
+                }
+                What::AdminAnswer { request, reply } => {
+                    effects.push(Effect::AdminReply { request, reply: Ok(reply) });
+                    continue;
+                }
             };
             self.answer(session, tag, answer, effects);
         }
     }
 
-    fn answer(&mut self, id: SessionId, tag: Tag, answer: Reply, effects: &mut Vec<Effect>) {
+    fn no_longer_pending(&mut self, event: &Event) {
+        if let Some(room) = self.rooms.get_mut(&event.room) {
+            room.pending -= 1;
+        }
+    }
+
+    fn answer(
+        &mut self,
+        id: Option<SessionId>,
+        tag: Tag,
+        answer: Reply,
+        effects: &mut Vec<Effect>,
+    ) {
+        let Some(id) = id else { return };
         if let Some(session) = self.sessions.get_mut(&id) {
             session.in_flight -= 1;
-            reply(id, tag, answer, effects);
+            self.say_answer(id, tag, answer, effects);
         }
     }
 
@@ -233,10 +374,17 @@ impl Hub {
         effects: &mut Vec<Effect>,
     ) {
         // A private chat whose other side has left meanwhile has no room and no listener any more.
+        let Some(address) = self.address(event.room, event.from.id) else { return };
         let Some(room) = self.rooms.get_mut(&event.room) else { return };
         room.delivered = (event.epoch, event.seq);
         room.note(event);
-        let address = room.address(event.from.id);
+        if room.sides().is_some() {
+            if !room.is_open_private() {
+                // It was ended while this was on its way to the store.
+                return;
+            }
+            self.note_heard(event.room);
+        }
         let delivery = Delivery::Message { address, event: Arc::clone(event) };
         effects.push(Effect::Deliver { room: event.room, delivery, except });
     }
@@ -255,14 +403,27 @@ impl Hub {
     pub(crate) fn commit_failed(&mut self, effects: &mut Vec<Effect>) {
         self.sequencer.failed = true;
         let upto = self.sequencer.ticket;
-        while let Some(Waiting { session, tag, what, .. }) = self.sequencer.pop_upto(upto) {
+        while let Some(waiting) = self.sequencer.pop_upto(upto) {
+            let Waiting { session, tag, what, .. } = waiting;
             let answer = match what {
                 What::Event { event, send } => {
                     self.take_back(&event, send);
                     Reply::Refused(not_stored())
                 }
+                What::HeldEvent { event, to } => {
+                    self.take_back(&event, None);
+                    if let Some(session) = session.filter(|id| self.sessions.contains_key(id)) {
+                        effects.push(Effect::Tell { session, notice: Notice::NotStored { to } });
+                    }
+                    continue;
+                }
                 What::Repetition { .. } => Reply::Refused(not_stored()),
-                What::Refusal(refusal) => Reply::Refused(refusal),
+                What::Said(answer) => answer,
+                what @ (What::Answer(_) | What::Then(_) | What::AdminAnswer { .. }) => {
+                    let ticket = Ticket(0);
+                    self.sequencer.put_off.push(Waiting { ticket, session, tag, what });
+                    continue;
+                }
             };
             self.answer(session, tag, answer, effects);
         }
@@ -288,14 +449,26 @@ impl Hub {
     /// its senders, who were told that it failed: their repetition finds it done.
     pub(crate) fn recovered(
         &mut self,
+        now: Now,
         epoch: Epoch,
         survivors: Vec<Survivor>,
         effects: &mut Vec<Effect>,
     ) {
         self.epoch = epoch;
         self.sequencer.failed = false;
-        for (_, room) in std::mem::take(&mut self.sequencer.gone) {
-            self.sequencer.persist_end(room, effects);
+        for (_, record) in std::mem::take(&mut self.sequencer.unconfirmed) {
+            self.sequencer.save(record, effects);
+        }
+        // All answers wait for what was said again, also those that came while the store had failed:
+        // what they say was not taken then.
+        let ticket = self.sequencer.ticket;
+        let mut waiting = VecDeque::from(std::mem::take(&mut self.sequencer.put_off));
+        waiting.append(&mut self.sequencer.waiting);
+        waiting.iter_mut().for_each(|waiting| waiting.ticket = ticket);
+        self.sequencer.waiting = waiting;
+        if self.sequencer.unconfirmed.is_empty() {
+            // Nothing is on its way whose end could release them.
+            self.persisted(now, self.sequencer.ticket, effects);
         }
         for Survivor { event, send } in survivors {
             if let Some((instance, counter)) = send
@@ -319,10 +492,21 @@ impl Hub {
     }
 }
 
+/// What somebody is told whose wish has to be kept, while nothing can be kept.
+pub(crate) fn cannot_store() -> Refusal {
+    let text = "The server can't store anything at the moment. Try it again in a while.";
+    Refusal::new(ErrorCode::NotStored, text)
+}
+
 /// What a sender is told whose message the store did not take.
 pub(crate) fn not_stored() -> Refusal {
     Refusal::new(
         ErrorCode::NotStored,
         "The server could not store this message. If it was kept all the same, it appears when the store works again; if not, send it again.",
     )
+}
+
+/// What a session is told whose user is not in the room any more.
+pub(crate) fn not_member() -> Refusal {
+    Refusal::new(ErrorCode::NotMember, "You are no longer in this room.")
 }

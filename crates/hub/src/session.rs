@@ -1,19 +1,54 @@
 //! A session: one connection, and how it is attached to rooms.
 
+use crate::command::hello::Hello;
 use crate::{Arrival, Tag};
-use hubbub_protocol::{Instance, Position, ResumeToken, RoomId, UserId};
+use hubbub_protocol::account::Credentials;
+use hubbub_protocol::{
+    Body, Instance, InviteId, LoginId, Position, ResumeToken, RoomId, UserId, UserName,
+};
 
 /// One connection.
 #[derive(Debug)]
 pub(crate) struct Session {
     pub(crate) arrival: Arrival,
     pub(crate) user: Option<UserId>,
+    pub(crate) login: Option<LoginId>,
     pub(crate) instance: Option<Instance>,
     /// Answers of sends that wait in the sequencer.
     pub(crate) in_flight: u32,
     pub(crate) rooms: Vec<(RoomId, Attachment)>,
     /// The welcome that waits for the instance's sends.
     pub(crate) welcome: Option<PendingWelcome>,
+    /// Whether its user was told who it is.
+    pub(crate) is_welcomed: bool,
+    /// What waits for slow work with passwords.
+    pub(crate) entry: Option<Box<PendingEntry>>,
+    /// Wrong passwords so far.
+    pub(crate) failures: u32,
+    /// Private messages for people who have not agreed yet, oldest first.
+    pub(crate) held_texts: Vec<(UserId, Body)>,
+}
+
+/// What is done when a password was worked on.
+#[derive(Debug)]
+pub(crate) struct PendingEntry {
+    pub(crate) tag: Tag,
+    /// For the audit log.
+    pub(crate) name: UserName,
+    pub(crate) what: EntryWork,
+}
+
+/// The kinds of it.
+#[derive(Debug)]
+pub(crate) enum EntryWork {
+    /// To log in to this account, if these are what proves it then, too; `None`: there is none.
+    Login { account: Option<(UserId, Credentials)>, hello: Hello },
+    /// To make an account, whose name is reserved under this id meanwhile.
+    Register { user: UserId, invite: Option<InviteId>, hello: Hello },
+    /// To make an account of the guest.
+    RegisterGuest { invite: Option<InviteId> },
+    /// To change the password, if these are still what proves the account.
+    Change { credentials: Credentials },
 }
 
 /// A hello that is answered when the store was asked.
@@ -53,7 +88,30 @@ pub(crate) struct PendingJoin {
 
 impl Session {
     pub(crate) fn new(arrival: Arrival) -> Self {
-        Self { arrival, user: None, instance: None, in_flight: 0, rooms: Vec::new(), welcome: None }
+        Self {
+            arrival,
+            user: None,
+            login: None,
+            instance: None,
+            in_flight: 0,
+            rooms: Vec::new(),
+            welcome: None,
+            is_welcomed: false,
+            entry: None,
+            failures: 0,
+            held_texts: Vec::new(),
+        }
+    }
+
+    /// Whether it gets what is delivered in the room.
+    pub(crate) fn is_live_in(&self, room: RoomId) -> bool {
+        self.rooms
+            .iter()
+            .any(|(id, attachment)| *id == room && matches!(attachment, Attachment::Live))
+    }
+
+    pub(crate) fn is_attached(&self, room: RoomId) -> bool {
+        self.rooms.iter().any(|(id, _)| *id == room)
     }
 
     pub(crate) fn attachment(&mut self, room: RoomId) -> Option<&mut Attachment> {

@@ -237,7 +237,7 @@ fn a_lost_guest_is_held_and_comes_back_without_being_missed() {
     world.lose(ann);
     assert_eq!(world.take(), ["1 unsubscribed"], "nobody is told");
     let again = world.connect(true);
-    let token = hubbub_protocol::ResumeToken([1; 16]);
+    let token = support::token(1);
     world.hello_as(again, None, None, Some(token));
     world.join(again, "lobby");
     assert_eq!(
@@ -274,7 +274,10 @@ fn a_client_replaces_its_own_ghost_also_if_it_never_heard_the_welcome() {
     let early = world.connect(true);
     let fresh = hubbub_protocol::ResumeToken([9; 16]);
     let name = Some(support::user("bob"));
-    world.tell(early, Command::Hello { name, instance: Some(other), resume: None, fresh });
+    world.tell(
+        early,
+        Command::Hello { name, instance: Some(other), resume: None, fresh, entry: None },
+    );
     world.lose(early);
     let bob = world.connect(true);
     world.hello_as(bob, Some("bob"), Some(other), None);
@@ -285,7 +288,7 @@ fn a_client_replaces_its_own_ghost_also_if_it_never_heard_the_welcome() {
 fn an_instance_that_was_given_up_leads_to_nobody() {
     let mut world = World::new();
     let [first, second] = [Instance([1; 16]), Instance([2; 16])];
-    let token = Some(hubbub_protocol::ResumeToken([1; 16]));
+    let token = Some(support::token(1));
     let ann = world.connect(true);
     world.hello_as(ann, Some("ann"), Some(first), None);
     let again = world.connect(true);
@@ -299,7 +302,7 @@ fn an_instance_that_was_given_up_leads_to_nobody() {
     world.hello_as(bob, Some("bob"), Some(second), None);
     let third = world.connect(true);
     world.take();
-    let bobs = Some(hubbub_protocol::ResumeToken([4; 16]));
+    let bobs = Some(support::token(4));
     world.hello_as(third, None, Some(first), bobs);
     assert_eq!(
         world.take(),
@@ -421,8 +424,9 @@ fn a_private_message_reaches_the_other_alone_and_goes_with_the_guests() {
     let mut world = World::new();
     let ann = world.member("ann", "lobby");
     let bob = world.member("bob", "lobby");
+    world.link(ann, "ann", bob, "bob");
     world.say(ann, "@BOB", "psst");
-    assert_eq!(world.take(), ["1 subscribed", "2 subscribed", "persist room", "persist 1:psst"]);
+    assert_eq!(world.take(), ["persist private", "persist 1:psst"]);
     world.persist();
     assert_eq!(world.take(), ["to @bob but 1: 1 <ann> psst", "1 sent 1"]);
     world.say(ann, "@ann", "me");
@@ -432,6 +436,7 @@ fn a_private_message_reaches_the_other_alone_and_goes_with_the_guests() {
     let effects = world.take();
     assert!(effects.contains(&"persist room gone".into()), "{effects:?}");
     assert!(effects.contains(&"1 unsubscribed".into()), "{effects:?}");
+    assert!(effects.contains(&"1 hears link bob ended".into()), "{effects:?}");
     assert_eq!(world.hub.figures().rooms, 1);
 }
 
@@ -440,6 +445,7 @@ fn a_private_message_whose_recipient_left_meanwhile_is_still_acknowledged() {
     let mut world = World::new();
     let ann = world.member("ann", "lobby");
     let bob = world.member("bob", "lobby");
+    world.link(ann, "ann", bob, "bob");
     world.say(ann, "@bob", "psst");
     world.tell(bob, Command::Quit);
     world.take();

@@ -4,9 +4,12 @@
     reason = "the comments are help texts: `[::1]` is no link"
 )]
 
+use crate::when::{self, Lifetime};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 use hubbub_client::ServerAddress;
-use hubbub_protocol::{RoomName, UserName};
+use hubbub_protocol::audit::AuditAct;
+use hubbub_protocol::{InviteId, RoomName, UserName, WallMs};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -54,6 +57,31 @@ pub(crate) enum Command {
     /// code 1: the server can't be reached at the start, refuses, or ends it; 2 wrong usage.
     #[command(verbatim_doc_comment)]
     Tail(TailOptions),
+    /// Make, list and revoke invites: codes that let people make an account.
+    ///
+    /// Whoever may use the data folder may do this, while a server runs on it or not. With `hubbub
+    /// serve --registration invite` nobody makes an account without one.
+    ///
+    /// Exit codes: 0 it is done, and kept; 1 it was refused, or the server gave no answer (stderr
+    /// says why); 2 wrong usage, or the folder can't be used.
+    #[command(subcommand)]
+    Invite(InviteCommand),
+    /// Show who came in, who was refused, and what was done with accounts.
+    ///
+    /// Reads the audit log in the data folder, the oldest entry first, while a
+    /// server runs on it or not. It never holds what was said, nor any password.
+    ///
+    ///   hubbub audit --since 2h
+    ///
+    ///   hubbub audit --since 7d --act refused --json | jq -r .peer
+    ///
+    /// Each line has the time here, what happened, the name that was had or wished,
+    /// the address, the door, and why or how; `-` where there is none.
+    ///
+    /// Exit codes: 0 all is shown; 1 the log can't be read; 2 wrong usage, or there
+    /// is no data.
+    #[command(verbatim_doc_comment)]
+    Audit(AuditOptions),
     /// Show what the native protocol is.
     Protocol {
         /// Print the JSON Schema of all frames.
@@ -86,6 +114,50 @@ pub(crate) struct ServeOptions {
     /// What a new room keeps, if its maker doesn't say.
     #[arg(long, value_name = "WHAT", default_value = "forever")]
     pub(crate) history: History,
+    /// Whether people may come in without an account.
+    #[arg(long, value_name = "WHETHER", default_value = "yes")]
+    pub(crate) guests: YesNo,
+    /// Who may make an account.
+    #[arg(long, value_name = "WHO", default_value = "open")]
+    pub(crate) registration: WhoRegisters,
+    /// Who may begin a private chat with somebody who doesn't say otherwise.
+    #[arg(long, value_name = "WHO", default_value = "ask")]
+    pub(crate) private: PrivateChats,
+    /// For how many days the audit log is kept: who came in from where, and who was refused.
+    #[arg(long, value_name = "DAYS", default_value_t = 90,
+          value_parser = clap::value_parser!(u64).range(1..=36_500))]
+    pub(crate) audit_days: u64,
+}
+
+/// Whether.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub(crate) enum YesNo {
+    /// Everybody, as a guest.
+    Yes,
+    /// Nobody.
+    No,
+}
+
+/// Who may make an account.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub(crate) enum WhoRegisters {
+    /// Everybody.
+    Open,
+    /// Whoever has an invite (see `hubbub invite`).
+    Invite,
+    /// Nobody.
+    Closed,
+}
+
+/// Who may begin a private chat.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub(crate) enum PrivateChats {
+    /// Whoever asked, and was agreed to.
+    Ask,
+    /// Everybody, without asking.
+    Open,
+    /// Nobody, whatever they say: there are no private chats.
+    Closed,
 }
 
 /// What a new room keeps.
@@ -95,6 +167,82 @@ pub(crate) enum History {
     Forever,
     /// Nothing.
     None,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum InviteCommand {
+    /// Make an invite, and print its code.
+    ///
+    /// The code is shown this once: only what proves it is kept.
+    New(NewInvite),
+    /// List the invites, the oldest first.
+    List {
+        /// Print one JSON object a line for programs, with the fields `id`, `created`, `expires`
+        /// (milliseconds since 1970, or null), `uses`, `used` and `note`. More fields may follow in
+        /// later versions.
+        #[arg(long)]
+        json: bool,
+        /// The server's data folder [default: the same as of `hubbub serve`].
+        #[arg(long, value_name = "DIR")]
+        data: Option<PathBuf>,
+    },
+    /// Take an invite back. Accounts that were made with it stay.
+    Revoke {
+        /// Its number, as the list shows it.
+        #[arg(value_name = "ID", value_parser = |text: &str| text.parse().map(InviteId))]
+        id: InviteId,
+        /// The server's data folder [default: the same as of `hubbub serve`].
+        #[arg(long, value_name = "DIR")]
+        data: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct NewInvite {
+    /// How many accounts may be made with it.
+    #[arg(long, value_name = "N", default_value_t = 1,
+          value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) uses: u32,
+    /// How long it counts: a span such as 7d or 12h, or never.
+    #[arg(long, value_name = "SPAN", default_value = "7d", value_parser = when::lifetime)]
+    pub(crate) expires: Lifetime,
+    /// Whom it is for, for you to remember.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) note: Option<String>,
+    /// The server's data folder; made if it isn't there [default: the same as of `hubbub serve`].
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// Print one JSON object for programs: `code`, and the fields of `hubbub invite list --json`.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AuditOptions {
+    /// Only what happened since then: a span such as 2h or 7d, a day such as 2026-11-20, or a day and
+    /// a time such as 2026-11-20T10:00.
+    #[arg(long, value_name = "WHEN", value_parser = when::since)]
+    pub(crate) since: Option<WallMs>,
+    /// Only what is about this name.
+    #[arg(long, value_name = "NAME", value_parser = UserName::known)]
+    pub(crate) user: Option<UserName>,
+    /// Only this. May be given several times.
+    #[arg(long, value_name = "ACT", value_parser = acts())]
+    pub(crate) act: Vec<AuditAct>,
+    /// Print one JSON object a line for programs, with the fields `id` (rises), `time` (milliseconds
+    /// since 1970), `act`, `name` and `reason`, and `user` (a number), `peer` and `door` where there
+    /// are any. More fields may follow in later versions.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// The server's data folder [default: the same as of `hubbub serve`].
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+}
+
+/// The words of the audit log.
+fn acts() -> impl TypedValueParser<Value = AuditAct> {
+    PossibleValuesParser::new(AuditAct::ALL.iter().map(|act| act.word()))
+        .try_map(|word| AuditAct::from_word(&word).ok_or("no such word"))
 }
 
 #[derive(Debug, Args)]
@@ -111,15 +259,20 @@ pub(crate) struct SendOptions {
     /// Say it in this room, which is made if there is none.
     #[arg(long, value_name = "ROOM", value_parser = RoomName::parse)]
     pub(crate) room: Option<RoomName>,
-    /// Say it to this user alone, who has to be online.
+    /// Say it to this user alone. Who has not agreed to a private chat with you yet is asked, and
+    /// nothing is said until they agree.
     #[arg(long, value_name = "NAME", value_parser = UserName::known)]
     pub(crate) user: Option<UserName>,
     /// The name to say it under; it is an error if somebody has it [default: your login name, with
     /// a number if it is taken].
     #[arg(long, value_name = "NAME", value_parser = UserName::parse)]
     pub(crate) name: Option<UserName>,
+    /// Log in to the account NAME with the password in the first line of this file. Without it, the
+    /// environment variable HUBBUB_PASSWORD is used, if --name is given.
+    #[arg(long, value_name = "FILE", requires = "name")]
+    pub(crate) password_file: Option<PathBuf>,
     /// Give up when connecting, or a message since it was read, takes longer. Waiting for more
-    /// input does not count.
+    /// input does not count; waiting until somebody agrees to a private chat does.
     #[arg(long, value_name = "SECONDS", default_value_t = 30,
           value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub(crate) timeout: u64,
@@ -149,4 +302,8 @@ pub(crate) struct TailOptions {
     /// name with `-tail`, and a number if that is taken].
     #[arg(long, value_name = "NAME", value_parser = UserName::parse)]
     pub(crate) name: Option<UserName>,
+    /// Log in to the account NAME with the password in the first line of this file. Without it, the
+    /// environment variable HUBBUB_PASSWORD is used, if --name is given.
+    #[arg(long, value_name = "FILE", requires = "name")]
+    pub(crate) password_file: Option<PathBuf>,
 }

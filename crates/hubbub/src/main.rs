@@ -1,14 +1,19 @@
 //! The `hubbub` program: the command line, and nothing else.
 
+mod audit;
 mod cli;
+mod end;
+mod folder;
 mod guest;
 mod input;
+mod invite;
 mod printer;
 mod send;
 mod serve;
 mod signals;
 mod tail;
 mod tools;
+mod when;
 
 use clap::Parser;
 use std::process::ExitCode;
@@ -23,6 +28,8 @@ fn main() -> ExitCode {
         cli::Command::Serve(options) => serve::run(&options),
         cli::Command::Send(options) => send::run(options),
         cli::Command::Tail(options) => tail::run(options),
+        cli::Command::Invite(command) => invite::run(command),
+        cli::Command::Audit(options) => audit::run(&options),
         cli::Command::Protocol { schema } => tools::protocol(schema),
         cli::Command::Completions { shell } => tools::completions(shell),
         cli::Command::Man => tools::man(),

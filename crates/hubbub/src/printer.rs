@@ -1,7 +1,8 @@
 //! How `tail` prints an event, for people and for programs. Nothing in it can be a command to the
 //! terminal that shows it.
 
-use hubbub_protocol::{Body, Event, RoomName, WallMs, sanitize};
+use crate::when;
+use hubbub_protocol::{Body, Event, RoomName, sanitize};
 use serde::Serialize;
 use std::fmt::Write as _;
 use std::io::{self, Write};
@@ -47,7 +48,7 @@ impl<W: Write> Printer<W> {
 
     /// Every line of a longer message carries its author.
     fn human(&self, event: &Event) -> String {
-        let time = clock(event.time, &self.zone);
+        let time = when::local(event.time, &self.zone, "%H:%M");
         let name = sanitize::for_terminal_line(event.from.name.as_str());
         let text = sanitize::for_terminal(event.body.text().as_str());
         let mut lines = String::new();
@@ -61,12 +62,6 @@ impl<W: Write> Printer<W> {
         }
         lines
     }
-}
-
-fn clock(time: WallMs, zone: &jiff::tz::TimeZone) -> String {
-    let time = i64::try_from(time.0).ok();
-    let time = time.and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok()).unwrap_or_default();
-    time.to_zoned(zone.clone()).strftime("%H:%M").to_string()
 }
 
 fn json(room: &RoomName, event: &Event) -> io::Result<String> {
@@ -89,7 +84,7 @@ fn json(room: &RoomName, event: &Event) -> io::Result<String> {
 /// JSON itself escapes C0 alone. DEL, C1, bidi overrides and everything else that can't be seen
 /// becomes `\uXXXX` here: the value is the same, and a terminal may show the line. They stand in
 /// strings only, since all else in JSON is ASCII.
-fn escape_invisible(json: &str) -> String {
+pub(crate) fn escape_invisible(json: &str) -> String {
     let mut escaped = String::with_capacity(json.len());
     for c in json.chars() {
         if c.is_control() || sanitize::is_invisible(c) {
@@ -106,7 +101,7 @@ fn escape_invisible(json: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hubbub_protocol::{Author, Epoch, RoomId, Seq, Text, UserId, UserName};
+    use hubbub_protocol::{Author, Epoch, RoomId, Seq, Text, UserId, UserName, WallMs};
 
     const HOSTILE: &str = "a\u{202e}b\u{2}c\td\ne\u{200b}\u{e0041}";
 

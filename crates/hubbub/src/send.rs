@@ -1,11 +1,12 @@
 //! `hubbub send`: says something, and ends well only when all of it is acknowledged.
 
 use crate::cli::SendOptions;
-use crate::guest::{self, Name, tell};
+use crate::guest::{self, Who, tell};
 use crate::input;
-use hubbub_client::{Client, ClientError, ClientEvent, Events};
+use hubbub_client::{Client, ClientError, ClientEvent, Events, SendState};
 use hubbub_protocol::frame::MessageKind;
-use hubbub_protocol::{Position, RoomAddress, limits, sanitize};
+use hubbub_protocol::{CloseCode, Position, RoomAddress, limits, sanitize};
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::error::Error;
 use std::future::{Future, poll_fn};
@@ -20,8 +21,10 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 const WINDOW: usize = limits::SENDS_IN_FLIGHT as usize;
 
 pub(crate) fn run(options: SendOptions) -> Result<ExitCode, Box<dyn Error>> {
+    let who =
+        Who::choose(options.name.clone(), options.password_file.as_deref(), "", "hubbub-send")?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let result = runtime.block_on(send(options));
+    let result = runtime.block_on(send(options, who));
     runtime.shutdown_background();
     Ok(match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -32,7 +35,7 @@ pub(crate) fn run(options: SendOptions) -> Result<ExitCode, Box<dyn Error>> {
     })
 }
 
-async fn send(options: SendOptions) -> Result<(), String> {
+async fn send(options: SendOptions, mut who: Who) -> Result<(), String> {
     let limit = Duration::from_secs(options.timeout);
     let deadline = Instant::now() + limit;
     let to = match (&options.room, &options.user) {
@@ -40,10 +43,9 @@ async fn send(options: SendOptions) -> Result<(), String> {
         (None, Some(user)) => RoomAddress::User(user.clone()),
         (None, None) => return Err("say where to, with --room or --user".into()),
     };
-    let mut name = Name::choose(options.name.clone(), "", "hubbub-send");
-    let connecting = guest::connect(&options.address, &mut name, Vec::new());
+    let connecting = guest::connect(&options.address, &mut who, Vec::new());
     let (client, events) = match timeout_at(deadline, connecting).await {
-        Ok(connected) => connected.map_err(|error| error.to_string())?,
+        Ok(connected) => connected?,
         Err(_) => {
             let (address, seconds) = (&options.address, options.timeout);
             return Err(format!(
@@ -51,7 +53,14 @@ async fn send(options: SendOptions) -> Result<(), String> {
             ));
         }
     };
-    let mut sender = Sender { client: client.clone(), to, limit, verbose: options.verbose };
+    let is_held = Cell::new(false);
+    let mut sender = Sender {
+        client: client.clone(),
+        to: to.clone(),
+        limit,
+        verbose: options.verbose,
+        is_held: &is_held,
+    };
     let work = async {
         sender.join(deadline).await?;
         match options.text {
@@ -61,19 +70,40 @@ async fn send(options: SendOptions) -> Result<(), String> {
     };
     let result = tokio::select! {
         result = work => result,
-        reason = watch(&client, events, &name) => Err(format!("{reason}; not everything is acknowledged")),
+        reason = watch(&client, events, &who, &to, &is_held) => Err(format!("{reason}; not everything is acknowledged")),
     };
     client.close().await;
     result
 }
 
 /// Looks after the connection; returns why it is over for good.
-async fn watch(client: &Client, mut events: Events, name: &Name) -> String {
+async fn watch(
+    client: &Client,
+    mut events: Events,
+    who: &Who,
+    to: &RoomAddress,
+    is_held: &Cell<bool>,
+) -> String {
     let mut reason = String::from("the server ended the session");
     while let Some(event) = events.next().await {
         match event {
+            ClientEvent::Send { state: SendState::Held, .. } => {
+                if let (RoomAddress::User(name), false) = (to, is_held.replace(true)) {
+                    tell(&format!("{name} was asked for a private chat; waiting until they agree"));
+                }
+            }
+            ClientEvent::Send { state: SendState::Pending | SendState::Sent { .. }, .. } => {
+                is_held.set(false);
+            }
+            ClientEvent::LoginRefused { code, text, .. } => return who.login_refused(code, &text),
+            // The client does not log in again by itself.
+            ClientEvent::Closed {
+                code: CloseCode::Revoked | CloseCode::LoginFailures,
+                text,
+                ..
+            } => return text,
             ClientEvent::NameRefused { text, suggestion, .. } => {
-                let Some(other) = name.instead(suggestion.as_deref()) else { return text };
+                let Some(other) = who.instead(suggestion.as_deref()) else { return text };
                 if client.set_name(other).await.is_err() {
                     return text;
                 }
@@ -85,14 +115,16 @@ async fn watch(client: &Client, mut events: Events, name: &Name) -> String {
     reason
 }
 
-struct Sender {
+struct Sender<'a> {
     client: Client,
     to: RoomAddress,
     limit: Duration,
     verbose: bool,
+    /// Somebody was asked for a private chat, and has not agreed yet.
+    is_held: &'a Cell<bool>,
 }
 
-impl Sender {
+impl Sender<'_> {
     async fn join(&self, deadline: Instant) -> Result<(), String> {
         if let RoomAddress::User(_) = self.to {
             return Ok(());
@@ -176,6 +208,10 @@ impl Sender {
     }
 
     fn not_in_time(&self, messages: usize) -> String {
+        if self.is_held.get() {
+            let (to, seconds) = (&self.to, self.limit.as_secs());
+            return format!("{to} did not agree to a private chat within {seconds} s; not sent");
+        }
         let what = if messages == 1 { "1 message".into() } else { format!("{messages} messages") };
         let (address, seconds) = (self.client.address(), self.limit.as_secs());
         format!("{address} did not acknowledge {what} within {seconds} s; it may or may not arrive")

@@ -1,26 +1,24 @@
 //! `hubbub serve`.
 
-use crate::cli::{History, ServeOptions};
+use crate::cli::{History, PrivateChats, ServeOptions, WhoRegisters, YesNo};
+use crate::folder;
 use crate::signals::Signals;
 use hubbub_protocol::frame::Retention;
-use hubbub_server::{Handle, Server, ServerConfig};
+use hubbub_protocol::{PrivatePolicy, Registration};
+use hubbub_server::{Handle, HubConfig, Server, ServerConfig};
 use std::error::Error;
 use std::io::{IsTerminal, Write};
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 /// A server that has not stopped by then is stuck in the system; what is acknowledged is on disk.
 const STOP_MAX: Duration = Duration::from_millis(4_700);
+const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 
 pub(crate) fn run(options: &ServeOptions) -> Result<ExitCode, Box<dyn Error>> {
-    let data = options.data.clone().map_or_else(default_data, Ok)?;
-    let mut config = ServerConfig::new(options.listen.clone(), data);
-    config.hub.retention = match options.history {
-        History::Forever => Retention::Forever,
-        History::None => Retention::None,
-    };
-    let folder = config.data.clone();
+    let folder = folder::of(options.data.as_deref())?;
+    let mut config = ServerConfig::new(options.listen.clone(), folder.clone());
+    choose(&mut config.hub, options);
     // Before the server starts, so that a signal at any moment is heard.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let mut signals = runtime.block_on(async { Signals::new() })?;
@@ -33,10 +31,23 @@ pub(crate) fn run(options: &ServeOptions) -> Result<ExitCode, Box<dyn Error>> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn default_data() -> Result<PathBuf, Box<dyn Error>> {
-    let folder =
-        dirs::data_dir().ok_or("this user has no data folder: choose one with --data DIR")?;
-    Ok(folder.join("hubbub"))
+fn choose(hub: &mut HubConfig, options: &ServeOptions) {
+    hub.retention = match options.history {
+        History::Forever => Retention::Forever,
+        History::None => Retention::None,
+    };
+    hub.guests = matches!(options.guests, YesNo::Yes);
+    hub.registration = match options.registration {
+        WhoRegisters::Open => Registration::Open,
+        WhoRegisters::Invite => Registration::Invite,
+        WhoRegisters::Closed => Registration::Closed,
+    };
+    hub.private = match options.private {
+        PrivateChats::Ask => PrivatePolicy::Ask,
+        PrivateChats::Open => PrivatePolicy::Open,
+        PrivateChats::Closed => PrivatePolicy::Closed,
+    };
+    hub.audit_ms = options.audit_days * DAY_MS;
 }
 
 fn announce(handle: &Handle) -> std::io::Result<()> {
@@ -76,4 +87,37 @@ fn stop(handle: Handle, runtime: &tokio::runtime::Runtime, signals: &mut Signals
             () = tokio::time::sleep(STOP_MAX) => tracing::warn!("stopping took too long"),
         }
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::{Arguments, Command};
+    use clap::Parser;
+
+    fn chosen(arguments: &[&str]) -> HubConfig {
+        let all = [&["hubbub", "serve"], arguments].concat();
+        let Command::Serve(options) = Arguments::parse_from(all).command else {
+            panic!("another command")
+        };
+        let mut hub = HubConfig::default();
+        choose(&mut hub, &options);
+        hub
+    }
+
+    #[test]
+    fn the_defaults_of_the_command_line_are_those_of_the_hub() {
+        assert_eq!(format!("{:?}", chosen(&[])), format!("{:?}", HubConfig::default()));
+    }
+
+    #[test]
+    fn an_operator_can_close_every_way_in() {
+        let options = ["--guests", "no", "--registration", "invite", "--private", "closed"];
+        let hub = chosen(&[&options[..], &["--audit-days", "7", "--history", "none"]].concat());
+        assert!(!hub.guests);
+        assert_eq!(hub.registration, Registration::Invite);
+        assert_eq!(hub.private, PrivatePolicy::Closed);
+        assert_eq!(hub.audit_ms, 7 * DAY_MS);
+        assert_eq!(hub.retention, Retention::None);
+    }
 }

@@ -1,12 +1,12 @@
 //! `hubbub tail`: prints what was said in a room last, and then what is said.
 
 use crate::cli::TailOptions;
-use crate::guest::{self, Name, tell};
+use crate::guest::{self, Who, tell};
 use crate::printer::Printer;
 use crate::signals::Signals;
 use hubbub_client::{Client, ClientError, ClientEvent, Events, ServerAddress};
 use hubbub_protocol::frame::Page;
-use hubbub_protocol::{ErrorCode, Event, RoomAddress, RoomName, Seq, limits};
+use hubbub_protocol::{CloseCode, ErrorCode, Event, RoomAddress, RoomName, Seq, limits};
 use std::error::Error;
 use std::future::Future;
 use std::io::{self, Stdout};
@@ -35,9 +35,15 @@ impl From<io::Error> for End {
 }
 
 pub(crate) fn run(options: TailOptions) -> Result<ExitCode, Box<dyn Error>> {
+    let who = Who::choose(
+        options.name.clone(),
+        options.password_file.as_deref(),
+        "-tail",
+        "hubbub-tail",
+    )?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let mut signals = runtime.block_on(async { Signals::new() })?;
-    let end = runtime.block_on(tail(options, &mut signals));
+    let end = runtime.block_on(tail(options, who, &mut signals));
     runtime.shutdown_background();
     Ok(match end {
         End::Wanted => ExitCode::SUCCESS,
@@ -48,22 +54,21 @@ pub(crate) fn run(options: TailOptions) -> Result<ExitCode, Box<dyn Error>> {
     })
 }
 
-async fn tail(options: TailOptions, signals: &mut Signals) -> End {
-    let mut name = Name::choose(options.name.clone(), "-tail", "hubbub-tail");
+async fn tail(options: TailOptions, mut who: Who, signals: &mut Signals) -> End {
     let conversations = vec![RoomAddress::Room(options.room.clone())];
     let connected = tokio::select! {
-        connected = guest::connect(&options.address, &mut name, conversations) => connected,
+        connected = guest::connect(&options.address, &mut who, conversations) => connected,
         _ = signals.next() => return End::Wanted,
     };
     let (client, events) = match connected {
         Ok(connected) => connected,
-        Err(error) => return End::Failed(error.to_string()),
+        Err(error) => return End::Failed(error),
     };
     let zone = jiff::tz::TimeZone::system();
     let mut tail = Tail {
         client: client.clone(),
         address: options.address,
-        name,
+        who,
         room: options.room,
         last: options.last,
         printer: Printer::new(io::stdout(), options.json, zone),
@@ -98,7 +103,7 @@ enum Backlog {
 struct Tail {
     client: Client,
     address: ServerAddress,
-    name: Name,
+    who: Who,
     room: RoomName,
     last: u32,
     printer: Printer<Stdout>,
@@ -146,11 +151,20 @@ impl Tail {
                 return Err(End::Failed(format!("no longer in {room}")));
             }
             ClientEvent::NameRefused { text, suggestion, .. } => {
-                let Some(other) = self.name.instead(suggestion.as_deref()) else {
+                let Some(other) = self.who.instead(suggestion.as_deref()) else {
                     return Err(End::Failed(text));
                 };
                 let _ = self.client.set_name(other).await;
             }
+            ClientEvent::LoginRefused { code, text, .. } => {
+                return Err(End::Failed(self.who.login_refused(code, &text)));
+            }
+            // The client does not log in again by itself.
+            ClientEvent::Closed {
+                code: CloseCode::Revoked | CloseCode::LoginFailures,
+                text,
+                ..
+            } => return Err(End::Failed(text)),
             ClientEvent::Closed { text, .. } => self.reason = text,
             ClientEvent::Disconnected { returns: true } if !self.is_lost => {
                 self.is_lost = true;

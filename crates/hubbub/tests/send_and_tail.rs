@@ -209,10 +209,37 @@ fn a_taken_name_is_an_error_only_if_it_was_asked_for() {
     let message = ann.until("message");
     assert_ne!(message["from"]["name"], "ann");
     assert!(message["from"]["name"].as_str().unwrap().starts_with("ann"));
+    ann.ask(&json!({"cmd": "policy", "private": "open"}));
     let output = run(&["send", address, "--user", "ann", "psst"]);
     assert_eq!(code(&output), (Some(0), String::new()));
     let message = ann.until("message");
     assert_eq!((&message["user"], &message["text"]), (&json!("ann"), &json!("psst")));
+}
+
+#[test]
+fn a_private_message_waits_until_the_other_agrees() {
+    let data = tempfile::tempdir().unwrap();
+    let serve = Serve::new(data.path());
+    let address = &serve.address;
+    let mut bob = Raw::connect(address, "bob", "lobby");
+    std::thread::scope(|scope| {
+        let sending = scope.spawn(|| run(&["send", address, "--user", "bob", "psst"]));
+        let link = bob.until("link");
+        assert_eq!((&link["user"]["name"], &link["state"]), (&json!("ann"), &json!("asked")));
+        bob.ask(&json!({"cmd": "accept", "user": "ann"}));
+        assert_eq!(bob.until("message")["text"], "psst");
+        let (exit, text) = code(&sending.join().unwrap());
+        assert_eq!(exit, Some(0), "{text}");
+        assert!(text.contains("bob was asked"), "{text}");
+
+        let sending =
+            scope.spawn(|| run(&["send", address, "--user", "bob", "--name", "cy", "psst"]));
+        while bob.until("link")["user"]["name"] != "cy" {}
+        bob.ask(&json!({"cmd": "reject", "user": "cy"}));
+        let (exit, text) = code(&sending.join().unwrap());
+        assert_eq!(exit, Some(1), "{text}");
+        assert!(text.contains("bob declined"), "{text}");
+    });
 }
 
 #[test]

@@ -4,21 +4,7 @@
 
 mod support;
 
-use std::io::Write;
-use std::process::Command;
-use support::{Running, Serve, run_with};
-
-/// `nc`, told to shut down its side at the end of its input.
-fn netcat(serve: &Serve) -> Command {
-    let (host, port) = serve.address.rsplit_once(':').unwrap();
-    let mut command = Command::new("nc");
-    command.args(["-N", host, port]);
-    command
-}
-
-fn say(netcat: &mut Running, text: &str) {
-    netcat.stdin.as_mut().unwrap().write_all(text.as_bytes()).unwrap();
-}
+use support::{Running, Serve, hubbub, netcat, run, run_with};
 
 #[test]
 fn two_netcats_and_the_native_client_talk_in_one_room() {
@@ -26,14 +12,14 @@ fn two_netcats_and_the_native_client_talk_in_one_room() {
     let serve = Serve::new(data.path());
 
     // Somebody who waits is asked for a name.
-    let mut ann = Running::start(netcat(&serve));
+    let mut ann = netcat(&serve);
     ann.out.until("What is your name?");
-    say(&mut ann, "ann\n");
+    ann.type_line("ann");
     ann.out.until("You are in lobby");
 
     // A script that speaks first is not kept waiting: printf 'zed\nhi\n' | nc -N …
-    let mut zed = Running::start(netcat(&serve));
-    say(&mut zed, "zed\nhi\n");
+    let mut zed = netcat(&serve);
+    zed.type_line("zed\nhi");
     drop(zed.stdin.take());
     assert_eq!(ann.out.until("<zed>"), "<zed> hi");
     assert!(zed.wait().success());
@@ -46,10 +32,45 @@ fn two_netcats_and_the_native_client_talk_in_one_room() {
     let tail = Running::start(tail);
     tail.out.until("<zed> hi");
     tail.out.until("> hello");
-    say(&mut ann, "welcome\n/sync\n");
+    ann.type_line("welcome\n/sync");
     ann.out.until("In sync");
     tail.out.until("<ann> welcome");
 
-    say(&mut ann, "exit\n");
+    ann.type_line("exit");
     ann.out.until("Goodbye");
+}
+
+#[test]
+fn an_account_writes_privately_to_a_guest_who_agrees() {
+    let data = tempfile::tempdir().unwrap();
+    let serve = Serve::new(data.path());
+    let mut ann = netcat(&serve);
+    ann.type_line("ann");
+    ann.out.until("You are in lobby");
+
+    let mut bob = netcat(&serve);
+    bob.type_line("/register bob opensesame");
+    drop(bob.stdin.take());
+    bob.out.until("You are registered");
+    assert!(bob.wait().success());
+
+    let mut send = hubbub(&["send", &serve.address, "--name", "bob", "--user", "ann", "hi"]);
+    send.env("HUBBUB_PASSWORD", "opensesame");
+    let mut send = Running::start(send);
+    ann.out.until("bob asks for a private chat");
+    ann.type_line("/accept bob");
+    assert_eq!(ann.out.until("<bob>"), "[private] <bob> hi");
+    assert!(send.wait().success());
+}
+
+#[test]
+fn an_operator_makes_an_invite_while_the_server_runs() {
+    let data = tempfile::tempdir().unwrap();
+    let serve = Serve::with("127.0.0.1:0", data.path(), &["--registration", "invite"]);
+    let made = run(&["invite", "new", "--data", data.path().to_str().unwrap()]);
+    assert!(made.status.success(), "{made:?}");
+    let code = String::from_utf8(made.stdout).unwrap();
+    let mut ann = netcat(&serve);
+    ann.type_line(&format!("REGISTER ann opensesame {}", code.trim_end()));
+    ann.out.until("You are registered");
 }

@@ -64,15 +64,59 @@ codes!(
         NameInvalid = "name_invalid", Correct;
         /// Somebody has this name, or one that looks like it.
         NameTaken = "name_taken", Correct;
+        /// The name belongs to an account, or the server has no guests: log in, register, or (with
+        /// guests) take another name.
+        LoginNeeded = "login_needed", Correct;
+        /// There is no account of that name, or its password is another.
+        WrongPassword = "wrong_password", Correct;
+        /// The new password breaks the rules; the text says which.
+        PasswordInvalid = "password_invalid", Correct;
+        /// No accounts can be made here.
+        RegistrationClosed = "registration_closed", Correct;
+        /// An account can be made here with an invite only.
+        InviteNeeded = "invite_needed", Correct;
+        /// The invite is unknown, used up or too old.
+        InviteInvalid = "invite_invalid", Correct;
+        /// Only an account can do that.
+        NotAccount = "not_account", Correct;
+        /// You have an account already.
+        IsAccount = "is_account", Correct;
+        /// You have no login of that number.
+        NoSuchLogin = "no_such_login", Correct;
         /// The room's name breaks the rules; the text says which.
         RoomInvalid = "room_invalid", Correct;
         /// You are not in that room, or there is none of that name.
         NotMember = "not_member", Correct;
         /// No user of that name is here.
         NoSuchUser = "no_such_user", Correct;
-        /// Nothing was said in that private chat yet.
+        /// There is no such private chat or group.
         NoSuchRoom = "no_such_room", Correct;
-        /// A message to oneself.
+        /// The user was asked and has not agreed yet: the message was not taken. Send it again, with a
+        /// new counter, when `link` says `open`.
+        NotAccepted = "not_accepted", Correct;
+        /// You have asked that user already.
+        AlreadyAsked = "already_asked", Correct;
+        /// You have a private chat with that user already.
+        AlreadyLinked = "already_linked", Correct;
+        /// You have no private chat with that user.
+        NotLinked = "not_linked", Correct;
+        /// That user has not asked you, or that group has not invited you.
+        NoRequest = "no_request", Correct;
+        /// That user, or this server, has no private chats.
+        PrivateClosed = "private_closed", Correct;
+        /// You block that user: unblock first.
+        Blocked = "blocked", Correct;
+        /// That user is away, and as much as can wait for them does.
+        AwayFull = "away_full", Retry;
+        /// Only who is invited can join that group.
+        InviteOnly = "invite_only", Correct;
+        /// Only the owner of the group can do that.
+        NotOwner = "not_owner", Correct;
+        /// A room of that name exists already.
+        RoomTaken = "room_taken", Correct;
+        /// The user is in that group already.
+        AlreadyMember = "already_member", Correct;
+        /// A message to oneself, or a request.
         ToSelf = "to_self", Correct;
         /// The text is empty, too long, or has characters that no message may have.
         TextInvalid = "text_invalid", Correct;
@@ -108,6 +152,10 @@ codes!(
         Slow = "slow", Resume;
         /// No name was given in time.
         LoginTimeout = "login_timeout", Login;
+        /// Too many wrong passwords.
+        LoginFailures = "login_failures", Login;
+        /// The login of this connection was ended, from another one of the same user.
+        Revoked = "revoked", Login;
         /// The same client connected again.
         Replaced = "replaced", Stop;
         /// No shared protocol version.
@@ -130,6 +178,8 @@ impl CloseCode {
                 "This connection did not take what was sent to it in time. Connect again to go on."
             }
             CloseCode::LoginTimeout => "No name was given in time. Connect again to try once more.",
+            CloseCode::LoginFailures => "Too many wrong passwords. Connect again to try once more.",
+            CloseCode::Revoked => "This login was ended from elsewhere. Log in again.",
             CloseCode::Replaced => "The same client connected again from elsewhere.",
             CloseCode::Version => "This server speaks none of the offered protocol versions.",
             CloseCode::Protocol => "Too many lines were no frames of this protocol.",

@@ -28,6 +28,14 @@ number!(
     RoomId(u64)
 );
 number!(
+    /// A login, made like a [`UserId`]: how one client of a user came in.
+    LoginId(u64)
+);
+number!(
+    /// An invite to register, made like a [`UserId`].
+    InviteId(u64)
+);
+number!(
     /// Rises at every server start, restore and failed commit.
     Epoch(u32)
 );
@@ -169,7 +177,8 @@ secret!(
     Instance, "Instance"
 );
 secret!(
-    /// What gives a lost session its user back, chosen by the server at random.
+    /// What gives a session its user back without a password, chosen by the server at random: a
+    /// guest's for a while after its connection was lost, an account's until it logs out.
     ResumeToken, "ResumeToken"
 );
 

@@ -4,6 +4,8 @@
 //! Deliberately not here: tokio, sockets, storage, and any rule about who may do what in a room
 //! (that is `hubbub-hub`). This crate builds for wasm32.
 
+pub mod account;
+pub mod audit;
 pub mod error;
 pub mod event;
 pub mod frame;
@@ -13,14 +15,19 @@ pub mod line;
 pub mod name;
 pub mod record;
 pub mod sanitize;
+pub mod secret;
 pub mod text;
 
+pub use account::{PrivatePolicy, Registration};
+pub use audit::DoorKind;
 pub use error::{CloseCode, ErrorCode, NextStep};
 pub use event::{Author, Body, Event, Position, RoomAddress};
 pub use ids::{
-    Counter, Epoch, Instance, MonoMs, Now, ResumeToken, RoomId, Seq, SessionId, UserId, WallMs,
+    Counter, Epoch, Instance, InviteId, LoginId, MonoMs, Now, ResumeToken, RoomId, Seq, SessionId,
+    UserId, WallMs,
 };
 pub use name::{NameError, RoomName, UserName};
+pub use secret::{InviteCode, Password, PasswordError, SecretDigest};
 pub use text::{Text, TextError};
 
 /// The versions of the native protocol that this build speaks, best first.

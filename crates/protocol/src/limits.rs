@@ -65,3 +65,40 @@ pub const COMMIT_BYTES: usize = 64 * 1024 * 1024;
 pub const CATCH_UP_TAIL: usize = 1024;
 /// Text bytes that one room holds for sessions that are catching up.
 pub const CATCH_UP_TAIL_BYTES: usize = 128 * 1024;
+
+/// Fewest characters of a new password.
+pub const PASSWORD_CHARS: usize = 8;
+/// Longest password, in bytes of UTF-8.
+pub const PASSWORD_BYTES: usize = 256;
+/// Wrong passwords on one connection before it is closed.
+pub const LOGIN_FAILURES: u32 = 10;
+/// Logins that one account may have at once; a further one ends the one that was not used for longest.
+pub const LOGINS_PER_USER: usize = 64;
+/// An account's login that was not used for this long is forgotten, in milliseconds: 90 days.
+pub const LOGIN_UNUSED_MS: u64 = 90 * 24 * 60 * 60 * 1000;
+/// Passwords that may wait to be checked on the whole server; further ones are refused as `busy`.
+pub const PASSWORDS_WAITING: usize = 4096;
+/// Requests for private chats, and invitations, that one user may have made and not had answered.
+pub const REQUESTS_BY_USER: usize = 64;
+/// Requests and invitations that may wait for one user.
+pub const REQUESTS_TO_USER: usize = 256;
+/// A request or invitation that nobody answers goes after this time, in milliseconds: 7 days.
+pub const REQUEST_MS: u64 = 7 * 24 * 60 * 60 * 1000;
+/// Users that one user may block.
+pub const BLOCKS_PER_USER: usize = 1_000;
+/// Members of a group, those who are away included.
+pub const GROUP_MEMBERS: usize = 1_000;
+/// Private messages that wait for an account that is away, in each private chat.
+pub const AWAY_MESSAGES: u64 = 200;
+/// Drafts that one account may have.
+pub const DRAFTS_PER_USER: usize = 64;
+/// Private messages that a plain session holds for people who have not answered yet.
+pub const HELD_TEXTS: usize = 16;
+/// Accounts of one server.
+pub const ACCOUNTS: usize = 100_000;
+/// Invites of one server.
+pub const INVITES: usize = 10_000;
+/// Entries of the audit log are kept this long, in milliseconds: 90 days.
+pub const AUDIT_MS: u64 = 90 * 24 * 60 * 60 * 1000;
+/// Entries of the audit log that may wait for a store that fails.
+pub const AUDIT_WAITING: usize = 10_000;

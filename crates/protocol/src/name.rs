@@ -62,6 +62,10 @@ const RESERVED: &[&str] = &[
     "you",
 ];
 
+/// Room names that could be taken for something else: the plain door marks what is said in private
+/// with `[private]`, as it marks what is said elsewhere with the name of the room.
+const RESERVED_ROOMS: &[&str] = &["private"];
+
 /// What two names must differ in to be different: see the module.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NameKeys {
@@ -88,22 +92,31 @@ fn keys(name: &str) -> NameKeys {
     NameKeys { fold: fold(name), skeleton: fold(&skeleton) }
 }
 
+fn refused(c: char) -> bool {
+    matches!(c, ',' | '*' | '?' | '!' | '@' | '<' | '>')
+        || c.is_whitespace()
+        || c.is_control()
+        || sanitize::is_invisible(c)
+}
+
+fn refused_first(c: char) -> bool {
+    c.is_ascii_digit() || "#&@+~%!:/-$".contains(c)
+}
+
+fn near_char(c: char) -> char {
+    if c.is_whitespace() { '_' } else { c }
+}
+
 fn check(name: &str, limit: usize) -> Result<String, NameError> {
     if name.len() > 4 * limit {
         return Err(NameError::TooLong { bytes: name.len(), limit });
     }
     let name: String = if name.is_ascii() { name.into() } else { name.nfc().collect() };
     let first = name.chars().next().ok_or(NameError::Empty)?;
-    let refused = |c: char| {
-        matches!(c, ',' | '*' | '?' | '!' | '@' | '<' | '>')
-            || c.is_whitespace()
-            || c.is_control()
-            || sanitize::is_invisible(c)
-    };
     if let Some(c) = name.chars().find(|&c| refused(c)) {
         return Err(NameError::Character(c));
     }
-    if first.is_ascii_digit() || "#&@+~%!:/-$".contains(first) {
+    if refused_first(first) {
         return Err(NameError::Begin(first));
     }
     if name.len() > limit {
@@ -126,14 +139,28 @@ macro_rules! name {
             /// The rule that it breaks.
             pub fn parse(name: &str) -> Result<Self, NameError> {
                 let name = check(name, $limit)?;
-                let reserved: &[&str] = $reserved;
-                if !reserved.is_empty() {
-                    let keys = keys(&name);
-                    if reserved.iter().any(|word| *word == keys.fold || *word == keys.skeleton) {
-                        return Err(NameError::Reserved(name));
-                    }
+                let keys = keys(&name);
+                if $reserved.iter().any(|word| *word == keys.fold || *word == keys.skeleton) {
+                    return Err(NameError::Reserved(name));
                 }
                 Ok(Self(name.into()))
+            }
+            /// A name near to one that breaks the rules, if there is one: without what may not be
+            /// in it, with `_` for spaces, cut to length.
+            #[must_use]
+            pub fn near(wished: &str) -> Option<Self> {
+                let spaced: String = wished.trim().chars().take(4 * $limit).map(near_char).collect();
+                let cleaned: String = spaced.chars().filter(|&c| !refused(c)).collect();
+                let mut name = cleaned.trim_start_matches(|c| refused_first(c) || c == '_');
+                while name.len() > $limit - 1 {
+                    let (cut, _) = name.char_indices().next_back()?;
+                    name = &name[..cut];
+                }
+                let name = name.trim_end_matches('_');
+                if name.is_empty() {
+                    return None;
+                }
+                Self::parse(name).or_else(|_| Self::parse(&format!("{name}_"))).ok()
             }
             /// A name that was accepted before: from the store, or from a server. Reserved words
             /// pass, since their list may have grown.
@@ -193,7 +220,7 @@ name!(
 );
 name!(
     /// A valid room name of 1–50 bytes.
-    RoomName, limits::ROOM_NAME_BYTES, &[]
+    RoomName, limits::ROOM_NAME_BYTES, RESERVED_ROOMS
 );
 
 impl UserName {
@@ -213,6 +240,30 @@ impl UserName {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_room_can_pose_as_a_private_message() {
+        for name in ["private", "Private", "priv\u{430}te"] {
+            assert_eq!(RoomName::parse(name), Err(NameError::Reserved(name.into())), "{name}");
+        }
+        assert!(RoomName::parse("privateer").is_ok());
+    }
+
+    #[test]
+    fn a_name_near_to_a_bad_one_is_a_good_one() {
+        for (wished, near) in [
+            ("ann smith", Some("ann_smith")),
+            (" @bob, ", Some("bob")),
+            ("7up", Some("up")),
+            ("admin", Some("admin_")),
+            ("a<b>c\u{202e}", Some("abc")),
+            ("", None),
+            ("123", None),
+        ] {
+            assert_eq!(UserName::near(wished).as_ref().map(UserName::as_str), near, "{wished:?}");
+        }
+        assert!(UserName::near(&"\u{1f44b}".repeat(100)).unwrap().as_str().len() <= 32);
+    }
     use proptest::prelude::*;
 
     fn refused(name: &str) -> NameError {

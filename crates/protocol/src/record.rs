@@ -1,7 +1,12 @@
 //! What the hub asks to be made durable. Doors never see these; stores and the hub share them.
 
+use crate::account::{
+    AccountRecord, Credentials, InviteRecord, LoginRecord, PlaceRecord, RequestRecord,
+};
+use crate::audit::AuditEntry;
 use crate::frame::Retention;
-use crate::{Author, Counter, Epoch, Event, Instance, Position, RoomId, RoomName, Seq, WallMs};
+use crate::ids::{InviteId, LoginId};
+use crate::{Counter, Epoch, Event, Instance, Position, RoomId, RoomName, Seq, UserId, WallMs};
 use std::sync::Arc;
 
 /// What kind of conversation a room is.
@@ -9,8 +14,20 @@ use std::sync::Arc;
 pub enum RoomKind {
     /// A room with a name, for everybody who comes.
     Named(RoomName),
-    /// A private chat of two users, the smaller id first.
-    Private([Author; 2]),
+    /// A room with a name, for whom its owner invites.
+    Group {
+        /// Its name.
+        name: RoomName,
+        /// Who invites.
+        owner: UserId,
+    },
+    /// A private chat of two users.
+    Private {
+        /// The smaller id first.
+        sides: [UserId; 2],
+        /// Whether both agree to it. What was said stays, also when it was ended.
+        open: bool,
+    },
 }
 
 /// A room as it is kept.
@@ -40,10 +57,12 @@ pub struct SendRecord {
 }
 
 /// One thing to be made durable. A batch of these is one transaction, in order.
+///
+/// All but `Event` may be said again, after a failure that left it uncertain: what is there takes the
+/// new values, and taking away what is not there does nothing.
 #[derive(Clone, Debug)]
 pub enum Record {
-    /// A room, before its first event. Said again after a failure that left it uncertain: a room that
-    /// is there stays as it is.
+    /// A room, before its first event or member, and whenever its kind changed.
     Room(RoomRecord),
     /// An event, and the send that it came from.
     Event {
@@ -52,8 +71,54 @@ pub enum Record {
         /// The client instance and counter, where the client numbers its sends.
         send: Option<(Instance, Counter)>,
     },
-    /// A room is no more: it and all its events go.
+    /// A room is no more: it and all its events, places and invitations go.
     RoomGone(RoomId),
+    /// An account is as this says.
+    Account(AccountRecord),
+    /// An account's credentials are these and no others.
+    Credentials {
+        /// Whose.
+        user: UserId,
+        /// All of them.
+        credentials: Credentials,
+    },
+    /// A login is as this says.
+    Login(LoginRecord),
+    /// A login is no more.
+    LoginGone(LoginId),
+    /// An account's place in a conversation is as this says.
+    Place(PlaceRecord),
+    /// An account has no place there any more.
+    PlaceGone {
+        /// Whose.
+        user: UserId,
+        /// Where.
+        room: RoomId,
+    },
+    /// Somebody asks, since then.
+    Request(RequestRecord),
+    /// A request is answered, withdrawn or too old. The time doesn't matter.
+    RequestGone(RequestRecord),
+    /// An account blocks another, or no longer.
+    Block {
+        /// Who.
+        user: UserId,
+        /// Whom.
+        blocked: UserId,
+        /// Whether.
+        on: bool,
+    },
+    /// An invite is as this says.
+    Invite(InviteRecord),
+    /// An invite is no more.
+    InviteGone(InviteId),
+    /// An entry of the audit log. One that is there already (by its id) stays as it is.
+    Audit(AuditEntry),
+    /// Entries of the audit log from before then go, the oldest first, at most 10,000 of them.
+    AuditTrim {
+        /// When.
+        before: WallMs,
+    },
 }
 
 /// A room as it is found at the start: the record and the place of its newest event.
@@ -65,4 +130,24 @@ pub struct StoredRoom {
     pub head_epoch: Epoch,
     /// The number of its newest event.
     pub head_seq: Seq,
+}
+
+/// Everything that the hub begins with, each list in the order of its ids (places and requests by
+/// user, then room).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Snapshot {
+    /// All rooms.
+    pub rooms: Vec<StoredRoom>,
+    /// All accounts, with what proves them.
+    pub accounts: Vec<(AccountRecord, Credentials)>,
+    /// All logins that last.
+    pub logins: Vec<LoginRecord>,
+    /// All places of accounts.
+    pub places: Vec<PlaceRecord>,
+    /// All open requests.
+    pub requests: Vec<RequestRecord>,
+    /// Who blocks whom.
+    pub blocks: Vec<(UserId, UserId)>,
+    /// All invites.
+    pub invites: Vec<InviteRecord>,
 }

@@ -89,7 +89,7 @@ mod tests {
     fn send() -> Asked {
         let address = RoomAddress::Room(RoomName::parse("lobby").unwrap());
         let body = Body::Text { text: Text::parse("hi").unwrap() };
-        Asked::Command(None, Command::Send { address, body, counter: None })
+        Asked::Command(None, Command::Send { address, body, counter: None, hold: false })
     }
 
     fn ping() -> Asked {

@@ -83,6 +83,14 @@ pub enum StartError {
         /// Which.
         folder: PathBuf,
     },
+    /// The folder holds no data.
+    #[error(
+        "there are no data in {}. Choose another folder with --data DIR, or start a server there first", folder.display()
+    )]
+    NoData {
+        /// Which.
+        folder: PathBuf,
+    },
     /// The store can't be opened.
     #[error("can't open the data in {}: {error}", folder.display())]
     Store {

@@ -140,7 +140,7 @@ impl Conn {
 
     /// Fixes the door. What came before goes through it.
     pub(crate) fn decide(&mut self, is_native: bool, answer: &mut Vec<u8>) {
-        let fresh = random::resume_token();
+        let fresh = [random::resume_token(), random::resume_token()];
         self.phase = Phase::Served;
         if is_native {
             self.door = Some(Door::Native(native::Native::new(fresh)));

@@ -1,7 +1,8 @@
 //! The data folder: made if missing, for its owner alone, used by one server at a time.
 
 use crate::config::StartError;
-use hubbub_store::sqlite::{SqliteConfig, SqliteStore};
+use hubbub_store::sqlite::{SqliteConfig, SqliteStore, open_reader};
+use hubbub_store::{Reader, StoreError};
 use std::fs::{File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -38,12 +39,43 @@ impl DataFolder {
     }
 
     pub(crate) fn store(&self) -> Result<SqliteStore, StartError> {
-        let file = self.path.join("hubbub.db");
+        let file = file_in(&self.path);
         // Before SQLite makes it, and with it the files beside it, for everybody to read.
         crate::platform::create_private_file(&file)
             .map_err(|error| StartError::Folder { folder: self.path.clone(), error })?;
         let config = SqliteConfig::new(file);
-        SqliteStore::open(config)
-            .map_err(|error| StartError::Store { folder: self.path.clone(), error })
+        SqliteStore::open(config).map_err(|error| self.failed(error))
     }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What to say when the store doesn't do its work.
+    pub(crate) fn failed(&self, error: StoreError) -> StartError {
+        StartError::Store { folder: self.path.clone(), error }
+    }
+}
+
+fn file_in(folder: &Path) -> PathBuf {
+    folder.join("hubbub.db")
+}
+
+/// That a server was here before. Whoever only looks makes no folder where there is none.
+pub(crate) fn must_hold_data(folder: &Path) -> Result<(), StartError> {
+    match file_in(folder).try_exists() {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(StartError::NoData { folder: folder.to_owned() }),
+        Err(error) => Err(StartError::Folder { folder: folder.to_owned(), error }),
+    }
+}
+
+/// Reads a folder's audit log, also while a server runs on it.
+///
+/// # Errors
+/// [`StartError`], with the way out.
+pub fn audit_reader(folder: &Path) -> Result<Box<dyn Reader>, StartError> {
+    must_hold_data(folder)?;
+    open_reader(&SqliteConfig::new(file_in(folder)))
+        .map_err(|error| StartError::Store { folder: folder.to_owned(), error })
 }

@@ -20,7 +20,7 @@ use crate::config::ServerConfig;
 use crate::conn::Conn;
 use crate::hub_loop::HubLoop;
 use crate::outbox::{Budget, OutboxLimits};
-use hubbub_hub::{Delivery, Reply, Tag};
+use hubbub_hub::{Delivery, Notice, Reply, Tag};
 use hubbub_protocol::{CloseCode, Event, MonoMs, Position, RoomAddress, RoomId, SessionId};
 use hubbub_store::HistoryPage;
 use rustc_hash::FxHashMap;
@@ -86,6 +86,10 @@ pub(crate) enum ToLane {
     Live {
         session: SessionId,
         head: Position,
+    },
+    Tell {
+        session: SessionId,
+        notice: Notice,
     },
     Close {
         session: SessionId,
@@ -281,6 +285,13 @@ impl Lane {
                 self.say(session, |conn, out| {
                     if let Some(door) = &mut conn.door {
                         door.live(head, out);
+                    }
+                });
+            }
+            ToLane::Tell { session, notice } => {
+                self.say(session, |conn, out| {
+                    if let Some(door) = &mut conn.door {
+                        door.notice(notice, out);
                     }
                 });
             }

@@ -7,11 +7,13 @@
 //!
 //! Several servers run in one process: nothing here is global ([`Server::start`]).
 
+pub mod admin;
 pub mod admit;
 mod clock;
 mod commit;
 mod config;
 mod conn;
+mod credentials;
 mod data;
 pub mod door;
 mod fanout;
@@ -19,6 +21,7 @@ mod hub_loop;
 mod lane;
 mod listen;
 pub mod outbox;
+mod passwords;
 mod platform;
 mod random;
 mod reading;
@@ -26,6 +29,7 @@ pub mod sniff;
 
 pub use commit::survivors;
 pub use config::{ServerConfig, StartError};
+pub use data::audit_reader;
 pub use hubbub_hub::{Figures, HubConfig};
 pub use reading::read_missed;
 
@@ -34,6 +38,7 @@ use crate::data::DataFolder;
 use crate::hub_loop::HubLoop;
 use crate::lane::{Inbox, LaneParts, ToLane};
 use crate::outbox::Budget;
+use crate::passwords::PasswordQueue;
 use crate::reading::ReadingQueue;
 use hubbub_hub::{Hub, Input};
 use hubbub_protocol::WallMs;
@@ -69,13 +74,16 @@ pub struct Handle {
     inboxes: Vec<Arc<Inbox>>,
     commits: Arc<CommitQueue>,
     reading: Arc<ReadingQueue>,
+    passwords: Arc<PasswordQueue>,
     stop: Option<watch::Sender<bool>>,
     listener: Option<JoinHandle<()>>,
     lanes: Vec<JoinHandle<()>>,
     committer: Option<JoinHandle<()>>,
     readers: Vec<JoinHandle<()>>,
+    password_workers: Vec<JoinHandle<()>>,
+    admin: Option<admin::Door>,
     /// The data folder is ours until the last thread is gone.
-    _folder: Option<DataFolder>,
+    folder: Option<DataFolder>,
 }
 
 impl Server {
@@ -122,14 +130,16 @@ impl Server {
         let inboxes: Vec<Arc<Inbox>> = (0..lanes).map(|_| Arc::default()).collect();
         let commits = Arc::new(CommitQueue::default());
         let reading = Arc::new(ReadingQueue::default());
+        let passwords = Arc::new(PasswordQueue::default());
         let mut first = Vec::new();
-        let hub = Hub::new(config.hub.clone(), epoch, loaded.rooms, &mut first);
+        let hub = Hub::new(config.hub.clone(), epoch, loaded.snapshot, &mut first);
         let hub = Arc::new(HubLoop::new(
             hub,
             first,
             inboxes.clone(),
             Arc::clone(&commits),
             Arc::clone(&reading),
+            Arc::clone(&passwords),
             clock::Clock::start(),
         ));
         let (stop, stopped) = watch::channel(false);
@@ -140,12 +150,15 @@ impl Server {
             inboxes: inboxes.clone(),
             commits: Arc::clone(&commits),
             reading: Arc::clone(&reading),
+            passwords: Arc::clone(&passwords),
             stop: Some(stop),
             listener: None,
             lanes: Vec::new(),
             committer: None,
             readers: Vec::new(),
-            _folder: folder,
+            password_workers: Vec::new(),
+            admin: None,
+            folder,
         };
         let budget = Budget::new(config.outboxes_bytes);
         for (index, inbox) in inboxes.iter().enumerate() {
@@ -164,9 +177,28 @@ impl Server {
             let run = move || reading::run(&queue, &hub, reader);
             handle.readers.push(spawn(format!("reader-{index}"), run)?);
         }
+        let (done_to, outcomes) = std::sync::mpsc::channel();
+        for index in 0..passwords::workers() {
+            let (queue, to) = (Arc::clone(&passwords), done_to.clone());
+            let run = move || passwords::work(&queue, &to);
+            handle.password_workers.push(spawn(format!("password-{index}"), run)?);
+        }
+        drop(done_to);
+        let hub_loop = Arc::clone(&hub);
+        let run = move || passwords::answer(outcomes, &hub_loop);
+        handle.password_workers.push(spawn("passwords".into(), run)?);
         let (queue, hub_loop) = (commits, Arc::clone(&hub));
         let run = move || commit::run(&queue, &hub_loop, store);
         handle.committer = Some(spawn("commit".into(), run)?);
+        if let Some(folder) = &handle.folder {
+            match admin::Door::open(folder.path(), &hub, stopped.clone()) {
+                Ok(door) => handle.admin = Some(door),
+                Err(error) => tracing::warn!(
+                    %error,
+                    "no door for the operator: `hubbub invite` works only while this server is stopped"
+                ),
+            }
+        }
         let run = move || report(listen::run(listeners, &hub, lanes, stopped));
         handle.listener = Some(spawn("listen".into(), run)?);
         Ok(handle)
@@ -207,6 +239,9 @@ impl Handle {
         let by = Instant::now() + STOP_MAX;
         let _ = stop.send(true);
         join(self.listener.take(), by);
+        if let Some(mut admin) = self.admin.take() {
+            join(admin.thread(), by);
+        }
         let (stopped, lanes_stopped) = std::sync::mpsc::channel();
         for lane in 0..self.inboxes.len() {
             self.hub.tell_lane(lane, ToLane::StopReading(stopped.clone()));
@@ -225,6 +260,8 @@ impl Handle {
         self.lanes.drain(..).for_each(|lane| join(Some(lane), by));
         self.reading.close();
         self.readers.drain(..).for_each(|reader| join(Some(reader), by));
+        self.passwords.close();
+        self.password_workers.drain(..).for_each(|worker| join(Some(worker), by));
         self.commits.close();
         join(self.committer.take(), by);
     }

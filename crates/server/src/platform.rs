@@ -7,6 +7,12 @@ use std::time::Duration;
 
 /// Connections that may wait to be accepted: a whole room that comes back at once after a restart.
 const BACKLOG: i32 = 4096;
+/// The operator's programs that may wait for the one before.
+#[cfg(unix)]
+const ADMIN_BACKLOG: i32 = 16;
+/// How much a thread of low priority steps back.
+#[cfg(target_os = "linux")]
+const NICE: i32 = 10;
 /// A peer that is gone without a word is noticed after about this time.
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(30);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
@@ -37,6 +43,29 @@ pub(crate) fn create_private_file(path: &Path) -> io::Result<()> {
     }
     #[cfg(not(unix))]
     options.open(path).map(drop)
+}
+
+/// A listening Unix socket that only its owner can connect to. It becomes so before it listens, so
+/// nobody else gets in between. Nothing may be at the path.
+#[cfg(unix)]
+pub(crate) fn private_socket(path: &Path) -> io::Result<std::os::unix::net::UnixListener> {
+    use socket2::{Domain, SockAddr, Socket, Type};
+    use std::os::unix::fs::PermissionsExt;
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&SockAddr::unix(path)?)?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
+    socket.listen(ADMIN_BACKLOG)?;
+    Ok(socket.into())
+}
+
+/// Lets everything else of this system go first, where a single thread can be made to.
+pub(crate) fn lower_priority() {
+    // To Linux this means the calling thread, whatever POSIX says.
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::process::nice(NICE) {
+        tracing::debug!(%error, "could not lower the priority of a thread");
+    }
 }
 
 /// A listening socket on a port that can be used again at once after a restart.
@@ -86,5 +115,21 @@ pub(crate) fn is_exhausted(error: &io::Error) -> bool {
     {
         let _ = error;
         false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_thread_steps_back_alone() {
+        let mine = || rustix::process::getpriority_process(None).unwrap();
+        let before = mine();
+        let below = std::thread::spawn(move || {
+            super::lower_priority();
+            mine()
+        });
+        assert_eq!(below.join().unwrap(), (before + super::NICE).min(19));
+        assert_eq!(mine(), before);
     }
 }

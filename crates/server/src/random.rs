@@ -1,13 +1,27 @@
 //! Random values that strangers must not guess.
 
-use hubbub_protocol::ResumeToken;
+use crate::credentials::Salts;
+use hubbub_protocol::{InviteCode, ResumeToken};
 
-/// A fresh resume token.
-///
 /// # Panics
 /// If the system has no random numbers to give: then nothing here would be safe.
-pub(crate) fn resume_token() -> ResumeToken {
-    let mut bytes = [0; 16];
+fn bytes<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
     getrandom::fill(&mut bytes).expect("the system has random numbers");
-    ResumeToken(bytes)
+    bytes
+}
+
+/// A fresh resume token.
+pub(crate) fn resume_token() -> ResumeToken {
+    ResumeToken(bytes())
+}
+
+/// Fresh salts for one password.
+pub(crate) fn salts() -> Salts {
+    Salts { argon2: bytes(), scram: bytes() }
+}
+
+/// A fresh invite code.
+pub(crate) fn invite_code() -> InviteCode {
+    InviteCode::from_random(u128::from_le_bytes(bytes()))
 }

@@ -311,8 +311,10 @@ fn asking_for_a_taken_name_and_resetting_takes_nothing_from_its_owner() {
     let mut wire = server.wire();
     wire.write("bob\n");
     assert!(wire.line().unwrap().starts_with("! Somebody is called"));
-    witnesses.ann.ask(json!({"cmd": "send", "user": "bob", "text": "still you?"}));
-    assert_eq!(witnesses.bob.fence(), ["[private] <ann> still you?"]);
+    witnesses.ann.texts();
+    witnesses.bob.tell("still me");
+    let heard = witnesses.ann.messages();
+    assert_eq!((&heard[0]["from"]["name"], &heard[0]["text"]), (&json!("bob"), &json!("still me")));
 }
 
 #[test]
@@ -401,7 +403,8 @@ fn people_who_speak_like_a_protocol_are_people() {
     for first in ["pass the salt", "PASS the salt", "GET out", "Nick bob", "USER friendly"] {
         let mut wire = server.wire();
         wire.write(format!("{first}\n"));
-        assert_eq!(wire.line().unwrap(), "! A name can't contain a space.", "{first}");
+        let hint = format!("{} is free.", first.replace(' ', "_"));
+        assert_eq!(wire.line().unwrap(), format!("! A name can't contain a space. {hint}"));
         wire.write("eve\n");
         wire.line();
         assert_eq!(wire.line().unwrap(), "-- Welcome, eve! /help lists the commands.");

@@ -217,9 +217,10 @@ fn a_send_is_known_again_after_a_restart() {
 #[test]
 fn what_is_not_kept_is_not_there_after_a_restart() {
     let mut server = TestServer::start();
-    let (mut ann, _bob) = (server.native("ann"), server.native("bob"));
+    let (mut ann, mut bob) = (server.native("ann"), server.native("bob"));
     ann.ask(json!({"cmd": "join", "room": "secret", "retention": "none"}));
     ann.tell("secret", "burn this");
+    ann.befriend(&mut bob);
     let private = ann.ask(json!({"cmd": "send", "user": "bob", "text": "psst"}));
     assert_eq!(private["ev"], "sent");
     ann.tell("lobby", "kept");
@@ -341,6 +342,7 @@ fn a_resume_token_gives_name_and_rooms_back() {
     let mut bob = server.native("bob");
     bob.join("work");
     let known = ann.tell("work", "before");
+    ann.befriend(&mut bob);
     ann.ask(json!({"cmd": "send", "user": "bob", "text": "psst"}));
     ann.wire.reset();
     server.wait_for(1, 2);

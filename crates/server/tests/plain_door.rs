@@ -14,6 +14,13 @@ fn room_of<const N: usize>(names: [&str; N]) -> (TestServer, [Plain; N]) {
     (server, peers)
 }
 
+/// The two agree to a private chat.
+fn link(one: &mut Plain, one_name: &str, two: &mut Plain, two_name: &str) {
+    one.ask(&format!("/ask {two_name}"));
+    two.ask(&format!("/accept {one_name}"));
+    one.fence();
+}
+
 fn ask_name(wire: &mut Wire, name: &str) -> String {
     wire.write(format!("{name}\n"));
     wire.line().expect("an answer")
@@ -169,6 +176,7 @@ fn a_message_with_an_empty_or_too_long_text_is_refused() {
 #[test]
 fn every_command_of_the_help_answers() {
     let (_server, [mut ann, mut bob]) = room_of(["ann", "bob"]);
+    link(&mut ann, "ann", &mut bob, "bob");
     let help = ann.ask("/help");
     for (command, answer) in [
         ("/rooms", "-- Rooms:|--   lobby  (2 people)"),
@@ -194,12 +202,14 @@ fn every_command_of_the_help_answers() {
     assert_eq!(bob.fence(), ["[private] <ann> hi", "* ann waves", "<ann> hey"]);
     ann.say("/quit");
     assert_eq!(ann.until_end(), ["-- Goodbye."]);
-    assert_eq!(bob.fence(), ["-- ann left the server"]);
+    let gone = ["-- ann left the server", "-- There is no private chat with ann any more."];
+    assert_eq!(bob.fence(), gone);
 }
 
 #[test]
 fn commands_have_the_other_names_of_older_systems() {
     let (_server, [mut ann, mut bob]) = room_of(["ann", "bob"]);
+    link(&mut ann, "ann", &mut bob, "bob");
     for (other, same) in [
         ("/channels", "/rooms"),
         ("/members", "/who"),
@@ -331,6 +341,7 @@ fn a_list_longer_than_a_page_is_shown_whole_and_once() {
 #[test]
 fn a_private_line_reaches_one_person() {
     let (_server, [mut ann, mut bob, mut cy]) = room_of(["ann", "bob", "cy"]);
+    link(&mut ann, "ann", &mut bob, "bob");
     ann.tell("@Bob hi there");
     bob.tell("/msg @ann hello");
     assert_eq!(ann.fence(), ["[private] <bob> hello"]);
@@ -343,6 +354,7 @@ fn a_private_line_reaches_one_person() {
 #[test]
 fn a_newline_in_a_private_message_never_reaches_a_room() {
     let (server, [mut bob, mut cy]) = room_of(["bob", "cy"]);
+    bob.ask("/policy open");
     let mut ann = server.native("ann");
     let text = "psst\nnot for all\r\nnor this";
     let code = ann.refused(json!({"cmd": "send", "user": "bob", "text": text}));
@@ -351,7 +363,7 @@ fn a_newline_in_a_private_message_never_reaches_a_room() {
     assert_eq!(sent["ev"], "sent", "{sent}");
     let mut di = server.plain("di");
     di.tell("@bob one\rtwo\r/shout three");
-    let private: Vec<String> = bob.fence().into_iter().filter(|l| !l.contains("joined")).collect();
+    let private: Vec<String> = bob.fence().into_iter().filter(|l| !l.starts_with("--")).collect();
     assert_eq!(
         private,
         [

@@ -190,10 +190,60 @@ const LIMITS: &[(&str, &str, u64, &str)] = &[
         limits::COMMIT_BYTES as u64,
         "bytes",
     ),
+    ("PASSWORD_CHARS", "Shortest new password", limits::PASSWORD_CHARS as u64, "characters"),
+    ("PASSWORD_BYTES", "Password", limits::PASSWORD_BYTES as u64, "bytes"),
+    (
+        "LOGIN_FAILURES",
+        "Wrong passwords on one connection",
+        limits::LOGIN_FAILURES as u64,
+        "passwords",
+    ),
+    (
+        "PASSWORDS_WAITING",
+        "Passwords that wait to be checked",
+        limits::PASSWORDS_WAITING as u64,
+        "passwords",
+    ),
+    ("LOGINS_PER_USER", "Logins of one account", limits::LOGINS_PER_USER as u64, "logins"),
+    ("LOGIN_UNUSED_MS", "Life of a login that nobody uses", limits::LOGIN_UNUSED_MS, "ms"),
+    ("ACCOUNTS", "Accounts of one server", limits::ACCOUNTS as u64, "accounts"),
+    (
+        "REQUESTS_BY_USER",
+        "Questions and invitations of one user that wait",
+        limits::REQUESTS_BY_USER as u64,
+        "requests",
+    ),
+    (
+        "REQUESTS_TO_USER",
+        "Questions and invitations that wait for one user",
+        limits::REQUESTS_TO_USER as u64,
+        "requests",
+    ),
+    ("REQUEST_MS", "Life of a question or invitation", limits::REQUEST_MS, "ms"),
+    ("BLOCKS_PER_USER", "Users that one blocks", limits::BLOCKS_PER_USER as u64, "users"),
+    ("GROUP_MEMBERS", "Members of a group", limits::GROUP_MEMBERS as u64, "members"),
+    ("DRAFTS_PER_USER", "Drafts of one account", limits::DRAFTS_PER_USER as u64, "drafts"),
+    (
+        "AWAY_MESSAGES",
+        "Messages that wait for an account that is away",
+        limits::AWAY_MESSAGES,
+        "messages",
+    ),
 ];
 
-/// Constants of `limits.rs` that no client can notice.
-const INTERNAL: &[&str] = &["INSTANCES", "PACED_BYTES", "CATCH_UP_TAIL", "CATCH_UP_TAIL_BYTES"];
+/// Constants of `limits.rs` that no client of this door can notice.
+const INTERNAL: &[&str] = &[
+    "INSTANCES",
+    "PACED_BYTES",
+    "CATCH_UP_TAIL",
+    "CATCH_UP_TAIL_BYTES",
+    "HELD_TEXTS",
+    "INVITES",
+    "AUDIT_MS",
+    "AUDIT_WAITING",
+];
+
+const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 
 /// The row that has no constant in `limits.rs`; a test of its own tries it.
 const BAD_LINES: &str = "Bad lines in a row";
@@ -217,8 +267,11 @@ fn the_limits_are_those_of_the_program() {
     assert!(written.is_empty(), "limits without a constant: {written:?}");
 }
 
-/// A value as the document writes it: `65,536 bytes`, `90 s`.
+/// A value as the document writes it: `65,536 bytes`, `90 s`, `7 days`.
 fn quantity(value: u64, unit: &str) -> String {
+    if unit == "ms" && value.is_multiple_of(DAY_MS) {
+        return format!("{} days", grouped(value / DAY_MS));
+    }
     if unit == "ms" && value.is_multiple_of(1000) {
         return format!("{} s", grouped(value / 1000));
     }
@@ -237,6 +290,22 @@ fn grouped(value: u64) -> String {
     out
 }
 
+/// A number before one of these words is a limit.
+const UNITS: &[&str] = &[
+    "bytes",
+    "KiB",
+    "MiB",
+    "s",
+    "ms",
+    "days",
+    "members",
+    "lines",
+    "characters",
+    "logins",
+    "messages",
+    "requests",
+];
+
 #[test]
 fn the_numbers_in_sentences_are_those_of_the_program() {
     let document = Document::read();
@@ -250,8 +319,8 @@ fn the_numbers_in_sentences_are_those_of_the_program() {
             }
         }
     }
-    // The size of a client instance.
-    known.insert("16 bytes".into());
+    // The size of a client instance, and for how long its sends are remembered over a restart.
+    known.extend(["16 bytes".into(), "30 days".into()]);
     let mut found = 0;
     for (line, text) in &sentences {
         let words: Vec<&str> = text
@@ -261,7 +330,7 @@ fn the_numbers_in_sentences_are_those_of_the_program() {
         for pair in words.windows(2) {
             let number =
                 pair[0].chars().all(|c| c.is_ascii_digit() || c == ',') && !pair[0].is_empty();
-            if number && ["bytes", "KiB", "MiB", "s", "ms", "members", "lines"].contains(&pair[1]) {
+            if number && UNITS.contains(&pair[1]) {
                 let quantity = pair.join(" ");
                 found += 1;
                 assert!(
@@ -292,6 +361,7 @@ fn the_numbers_in_sentences_are_those_of_the_program() {
         format!("more than {} members", limits::PRESENCE_MEMBERS),
         format!("1 to {0}; other numbers are moved into that range. {0} if", limits::PAGE),
         format!("oldest first; at most {}.", limits::PAGE),
+        format!("After {} wrong passwords", limits::LOGIN_FAILURES),
     ] {
         assert!(whole.contains(&phrase), "the document no longer says {phrase:?}");
     }

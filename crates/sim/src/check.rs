@@ -1,7 +1,8 @@
 //! What must be true, watched from outside: the ledger of everything that was said, acknowledged
 //! and seen.
 
-use hubbub_protocol::{Epoch, Event, RoomId, Seq};
+use crate::consent::Consents;
+use hubbub_protocol::{Epoch, Event, RoomId, Seq, UserId};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Violations of one kind that are reported.
@@ -34,6 +35,10 @@ pub enum Kind {
     Store,
     /// A plain listener got messages out of order or twice.
     Plain,
+    /// A private text reached somebody who has not agreed to hear its sender.
+    Consent,
+    /// An account that was welcomed is another one, or none, later.
+    Account,
 }
 
 /// A broken promise.
@@ -62,9 +67,30 @@ pub(crate) struct Ledger {
     /// Rooms that keep everything, by what `joined` said.
     pub(crate) durable: BTreeSet<RoomId>,
     pub(crate) violations: Vec<Violation>,
+    pub(crate) consents: Consents,
+    /// Accounts that were welcomed, by name.
+    accounts: BTreeMap<String, UserId>,
 }
 
 impl Ledger {
+    /// Somebody was welcomed as this account.
+    pub(crate) fn account(&mut self, name: &str, id: UserId) {
+        let before = *self.accounts.entry(name.to_owned()).or_insert(id);
+        if before != id {
+            self.report(Kind::Account, format!("{name} was account {before}, and is {id} now"));
+        }
+    }
+
+    /// These are in the store at the end.
+    pub(crate) fn compare_accounts(&mut self, stored: &BTreeMap<UserId, String>) {
+        for (name, id) in self.accounts.clone() {
+            if stored.get(&id) != Some(&name) {
+                let what = format!("{name} ({id}) was welcomed, and {:?} is kept", stored.get(&id));
+                self.report(Kind::Account, what);
+            }
+        }
+    }
+
     pub(crate) fn report(&mut self, kind: Kind, what: impl Into<String>) {
         // One bug can break everything after it: the first few of a kind tell enough.
         let same = self.violations.iter().filter(|violation| violation.kind == kind).count();
@@ -126,7 +152,9 @@ impl Ledger {
     }
 
     /// Compares all of it with what the store holds at the end.
-    pub(crate) fn compare(&mut self, room_name: &str, room: RoomId, stored: &[Event]) {
+    /// `names` are those by which its members may have called the room; in a private chat two.
+    pub(crate) fn compare(&mut self, names: &[String], room: RoomId, stored: &[Event]) {
+        let room_name = names.join(" and ");
         let mut texts = BTreeMap::new();
         for (index, event) in stored.iter().enumerate() {
             let text = event.body.text().as_str();
@@ -141,7 +169,7 @@ impl Ledger {
             }
             match self.said.get(text) {
                 None => self.report(Kind::History, format!("{room_name}: nobody said {text:?}")),
-                Some(said) if said.room != room_name => {
+                Some(said) if !names.contains(&said.room) => {
                     let what = format!("{text:?}, said in {}, is kept in {room_name}", said.room);
                     self.report(Kind::Crossed, what);
                 }

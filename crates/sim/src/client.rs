@@ -1,11 +1,17 @@
 //! A simulated native client: the production core, a random user, and what it has seen.
 
+mod social;
+
 use crate::check::{Kind, Ledger};
+use crate::consent::{Said, Who};
 use crate::wire::Wire;
-use hubbub_client::{ClientEvent, ConnectionState, Core, CoreConfig, SendState};
+use hubbub_client::{
+    ClientEvent, ConnectionState, Conversation, Core, CoreConfig, Enter, SendState,
+};
 use hubbub_protocol::frame::{CatchUp, MessageKind, Request, ServerFrame, write_line};
 use hubbub_protocol::line::{Line, LineBuffer};
 use hubbub_protocol::{Instance, MonoMs, RoomAddress, RoomId, RoomName, Seq, UserName};
+pub(crate) use social::{Identity, PASSWORD};
 use std::collections::BTreeMap;
 
 /// The rooms that everybody may go to. The last one keeps no history.
@@ -14,6 +20,16 @@ pub(crate) const ROOMS: [&str; 4] = ["lobby", "work", "play", "fleeting"];
 /// One client.
 pub(crate) struct Client {
     pub(crate) name: String,
+    /// What its texts begin with: sessions of one account have one name.
+    tag: String,
+    identity: Identity,
+    /// Whether an account's client wants to make the account, rather than to log in to it.
+    registers: bool,
+    /// When it may try again to come in.
+    tries_again: u64,
+    /// With whom it may talk in private.
+    pub(crate) others: Vec<String>,
+    consents: Said,
     pub(crate) core: Core,
     lines: LineBuffer,
     wire: Wire,
@@ -26,15 +42,28 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    pub(crate) fn new(index: usize, rng: &mut fastrand::Rng) -> Self {
-        let name = format!("user{index}");
+    pub(crate) fn new(
+        name: String,
+        tag: String,
+        identity: Identity,
+        rng: &mut fastrand::Rng,
+    ) -> Self {
         let mut instance = [0; 16];
         rng.fill(&mut instance);
         let user = UserName::parse(&name).expect("a valid name");
         let mut config = CoreConfig::new(user, Instance(instance));
         config.conversations = vec![address("lobby")];
+        if identity != Identity::Guest {
+            config.enter = Enter::Register { password: social::password(), invite: None };
+        }
         Self {
             name,
+            tag,
+            identity,
+            registers: true,
+            tries_again: 0,
+            others: Vec::new(),
+            consents: Said::default(),
             core: Core::new(config),
             lines: LineBuffer::default(),
             wire: Wire::default(),
@@ -48,13 +77,15 @@ impl Client {
     pub(crate) fn connected(&mut self, now: MonoMs) {
         self.lines = LineBuffer::default();
         self.wire = Wire::default();
+        self.consents = Said::default();
         self.core.connected(now);
     }
 
     /// Does something that a user would do.
     pub(crate) fn act(&mut self, rng: &mut fastrand::Rng, ledger: &mut Ledger) {
         let room = ROOMS[rng.usize(0..ROOMS.len())];
-        match rng.u8(0..20) {
+        match rng.u8(0..24) {
+            20.. => self.mingle(rng, ledger),
             0 => {
                 let _ = self.core.join(&address(room));
             }
@@ -83,7 +114,7 @@ impl Client {
         self.said += 1;
         let longest = if rng.u8(0..10) == 0 { 1_500 } else { 150 };
         let padding = "x".repeat(rng.usize(0..longest));
-        let text = format!("{}:{}@{room} {padding}", self.name, self.said).trim_end().to_owned();
+        let text = format!("{}:{}@{room} {padding}", self.tag, self.said).trim_end().to_owned();
         ledger.say(&text, room);
         match self.core.send(&address(room), &text, MessageKind::Text) {
             Ok(local) => {
@@ -94,12 +125,14 @@ impl Client {
     }
 
     /// The bytes that it wants to send.
-    pub(crate) fn transmit(&mut self) -> Vec<u8> {
+    pub(crate) fn transmit(&mut self, ledger: &mut Ledger) -> Vec<u8> {
         let mut out = Vec::new();
         while let Some(frame) = self.core.poll_transmit() {
             if let (Some(id), Request::Join { after, .. }) = (frame.id, &frame.request) {
-                self.wire.asked_join(id, after.map_or(Seq(0), |after| after.seq));
+                self.wire.asked_join(id, after.map(|after| after.seq));
             }
+            let who = Who { user: &self.name, speaks: self.speaks() };
+            self.consents.sends(who, &frame, ledger);
             write_line(&frame, &mut out);
         }
         out
@@ -114,6 +147,8 @@ impl Client {
             };
             match serde_json::from_slice::<ServerFrame>(line) {
                 Ok(frame) => {
+                    let who = Who { user: &self.name, speaks: self.speaks() };
+                    self.consents.hears(who, &frame, ledger);
                     self.wire.frame(&frame, ledger);
                     self.core.received(now, frame);
                 }
@@ -133,6 +168,18 @@ impl Client {
                 ClientEvent::NewEvent { conversation: RoomAddress::Room(room), event, .. } => {
                     ledger.saw(room.as_str(), &event);
                     self.stands.insert(room.as_str().to_owned(), (event.room, event.seq));
+                }
+                ClientEvent::NewEvent { conversation: RoomAddress::User(other), event, .. } => {
+                    let from = event.from.name.as_str();
+                    let to = if from == self.name { other.as_str() } else { self.name.as_str() };
+                    ledger.saw(&format!("@{to}"), &event);
+                    if from != self.name && !ledger.consents.agreed_ever(&self.name, from) {
+                        let what = format!("{} read what {from} said", self.name);
+                        ledger.report(Kind::Consent, what);
+                    }
+                }
+                ClientEvent::Connected { user, account: true, .. } => {
+                    ledger.account(user.name.as_str(), user.id);
                 }
                 ClientEvent::Reset { conversation: RoomAddress::Room(room) } => {
                     if let Some((id, seq)) = self.stands.remove(room.as_str())
@@ -162,7 +209,7 @@ impl Client {
     fn send_state(&mut self, local: u64, state: SendState, ledger: &mut Ledger) {
         let Some(text) = self.texts.get(&local) else { return };
         match state {
-            SendState::Pending => {}
+            SendState::Pending | SendState::Held => {}
             SendState::Sent { position, .. } => ledger.acked(text, position.room, position.seq),
             SendState::Failed { .. } => ledger.failed(text),
         }
@@ -172,17 +219,20 @@ impl Client {
     pub(crate) fn is_settled(&self) -> bool {
         self.stopped
             || (self.core.connection() == ConnectionState::Ready
-                && self.core.pending_sends().len() == 0
-                && self.core.conversations().all(|conversation| conversation.is_live()))
+                && self.core.pending_sends().all(|send| send.is_held())
+                && self.rooms_that_wait().next().is_none())
+    }
+
+    /// Private chats may wait for their other side.
+    fn rooms_that_wait(&self) -> impl Iterator<Item = String> {
+        let waits = |room: &&Conversation| {
+            !room.is_live() && matches!(room.address(), RoomAddress::Room(_))
+        };
+        self.core.conversations().filter(waits).map(|room| room.address().to_string())
     }
 
     pub(crate) fn describe(&self) -> String {
-        let waiting: Vec<String> = self
-            .core
-            .conversations()
-            .filter(|conversation| !conversation.is_live())
-            .map(|conversation| conversation.address().to_string())
-            .collect();
+        let waiting: Vec<String> = self.rooms_that_wait().collect();
         format!(
             "{} is {:?}, has {} unacknowledged sends and waits for {waiting:?}",
             self.name,

@@ -12,6 +12,7 @@
 
 mod check;
 mod client;
+mod consent;
 mod link;
 mod plain;
 mod plant;

@@ -28,6 +28,10 @@ pub enum Plant {
     FalseReset,
     /// The committer leaves a message out of its batch now and then.
     LoseRecord,
+    /// Private messages need nobody's consent.
+    IgnoreConsent,
+    /// The committer leaves accounts out of its batches.
+    ForgetAccounts,
     /// The outboxes have no caps.
     NoCaps,
     /// The store keeps another text than was delivered.

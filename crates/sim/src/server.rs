@@ -2,18 +2,20 @@
 //! committer's and the readers' work cut into steps that the world runs when it likes.
 
 mod planted;
+mod work;
 
 use crate::Plant;
 use crate::link::Link;
 use hubbub_hub::{
-    Arrival, Command, Delivery, Departure, Effect, Hub, HubConfig, Input, PageRead, Reply, Tag,
-    Ticket,
+    Arrival, Command, Delivery, Departure, Effect, Hub, HubConfig, Input, Notice, PasswordWork,
+    Reply, Tag, Ticket,
 };
 use hubbub_protocol::frame::Page;
 use hubbub_protocol::line::{Line, LineBuffer};
 use hubbub_protocol::record::Record;
 use hubbub_protocol::{
-    CloseCode, Event, Instance, MonoMs, Now, Position, ResumeToken, RoomAddress, RoomId, SessionId,
+    CloseCode, Event, Instance, MonoMs, Now, Position, PrivatePolicy, ResumeToken, RoomAddress,
+    RoomId, SessionId,
 };
 use hubbub_server::admit::{Asked, Gate};
 use hubbub_server::door::{Door, Encoded, native::Native, plain::Plain};
@@ -38,6 +40,7 @@ pub(crate) enum Want {
     Drain(usize),
     Commit,
     Read,
+    Password,
 }
 
 enum Item {
@@ -48,6 +51,7 @@ enum Item {
     Unsubscribe { session: SessionId, room: RoomId },
     Page { session: SessionId, room: RoomId, events: Vec<Arc<Event>>, paced: bool },
     Live { session: SessionId, head: Position },
+    Tell { session: SessionId, notice: Notice },
     Close { session: SessionId, code: CloseCode },
 }
 
@@ -78,7 +82,7 @@ struct Conn {
     outbox: Outbox,
     paced: Vec<RoomId>,
     follow_up: Option<Command>,
-    fresh: ResumeToken,
+    fresh: [ResumeToken; 2],
     closing: bool,
 }
 
@@ -95,6 +99,7 @@ pub(crate) struct Server {
     /// The batch that is being written, or failed.
     batch: Vec<Record>,
     jobs: VecDeque<Job>,
+    passwords: VecDeque<(SessionId, PasswordWork)>,
     budget: Arc<Budget>,
     opened: u32,
     deliveries: u64,
@@ -119,9 +124,12 @@ impl Server {
         let epoch = store.raise_epoch()?;
         let reader = store.reader()?;
         let mut effects = Vec::new();
-        let hub_config =
+        let mut hub_config =
             HubConfig { empty_room_ms: 3_000, resume_hold_ms: 4_000, ..Default::default() };
-        let hub = Hub::new(hub_config, epoch, loaded.rooms, &mut effects);
+        if plant == Some(Plant::IgnoreConsent) {
+            hub_config.private = PrivatePolicy::Open;
+        }
+        let hub = Hub::new(hub_config, epoch, loaded.snapshot, &mut effects);
         let mut server = Self {
             hub,
             store,
@@ -133,6 +141,7 @@ impl Server {
             newest: Ticket(0),
             batch: Vec::new(),
             jobs: VecDeque::new(),
+            passwords: VecDeque::new(),
             budget: Budget::new(usize::MAX),
             opened: 0,
             deliveries: 0,
@@ -190,6 +199,15 @@ impl Server {
                 Effect::Live { session, head } => {
                     self.give(session.lane(), Item::Live { session, head });
                 }
+                Effect::Tell { session, notice } => {
+                    self.give(session.lane(), Item::Tell { session, notice });
+                }
+                Effect::Passwords { session, work } => {
+                    self.passwords.push_back((session, work));
+                    self.wants.push(Want::Password);
+                }
+                // Nobody asks for the operator here.
+                Effect::AdminReply { .. } => {}
                 Effect::Close { session, code } => {
                     self.give(session.lane(), Item::Close { session, code });
                 }
@@ -209,7 +227,7 @@ impl Server {
 
     // ---- connections
 
-    pub(crate) fn accept(&mut self, link: u64, fresh: ResumeToken) -> SessionId {
+    pub(crate) fn accept(&mut self, link: u64, fresh: [ResumeToken; 2]) -> SessionId {
         self.opened += 1;
         let lane = u8::try_from(self.opened as usize % LANES).expect("few lanes");
         let session = SessionId::new(lane, self.opened, self.opened);
@@ -254,10 +272,10 @@ impl Server {
                 Some(Spoken::Native) => Door::Native(Native::new(conn.fresh)),
                 Some(_) => Door::Plain(Box::new(Plain::new(conn.fresh))),
             };
-            let resumable = door.is_resumable();
-            conn.door = Some(door);
             let peer = ([127, 0, 0, 1], 1).into();
-            self.drive(Input::Connected { session, arrival: Arrival { peer, resumable } });
+            let arrival = Arrival { peer, door: door.kind(), resumable: door.is_resumable() };
+            conn.door = Some(door);
+            self.drive(Input::Connected { session, arrival });
         }
         self.serve(session);
     }
@@ -349,6 +367,11 @@ impl Server {
         }
     }
 
+    /// What in the hub's memory does not fit together.
+    pub(crate) fn inconsistency(&self) -> Option<String> {
+        self.hub.inconsistency()
+    }
+
     /// The largest outboxes: most bytes and most frames.
     pub(crate) fn largest_outbox(&self) -> (usize, usize) {
         let sizes = self.conns.values().map(|conn| (conn.outbox.bytes(), conn.outbox.frames()));
@@ -360,6 +383,7 @@ impl Server {
         self.records.is_empty()
             && self.batch.is_empty()
             && self.jobs.is_empty()
+            && self.passwords.is_empty()
             && self.lanes.iter().all(VecDeque::is_empty)
     }
 
@@ -404,6 +428,9 @@ impl Server {
                 if let Some(conn) = self.conns.get_mut(&session).filter(|_| paced) {
                     conn.paced.push(room);
                 }
+            }
+            Item::Tell { session, notice } => {
+                self.say(session, |door, out| door.notice(notice, out));
             }
             Item::Live { session, head } => self.say(session, |door, out| door.live(head, out)),
             Item::Close { session, code } => {
@@ -492,82 +519,5 @@ impl Server {
     /// The sessions and their links.
     pub(crate) fn links(&self) -> Vec<(SessionId, u64)> {
         self.conns.iter().map(|(session, conn)| (*session, conn.link)).collect()
-    }
-
-    // ---- the committer
-
-    /// Writes what has queued up, at most so many records: a batch may end anywhere. `Ok(None)`: there is nothing to write.
-    pub(crate) fn commit(&mut self, most: usize) -> Result<Option<Ticket>, StoreError> {
-        if self.records.is_empty() || !self.batch.is_empty() {
-            return Ok(None);
-        }
-        let rest = self.records.split_off(most.clamp(1, self.records.len()));
-        self.batch = std::mem::replace(&mut self.records, rest);
-        match self.plant {
-            Some(Plant::AckBeforeStore) => {}
-            Some(Plant::LoseRecord) => {
-                let lost = |record: &Record| matches!(record, Record::Event { event, .. } if event.seq.0.is_multiple_of(13));
-                let kept: Vec<Record> = self.batch.iter().filter(|r| !lost(r)).cloned().collect();
-                self.store.commit(&kept)?;
-            }
-            _ => self.store.commit(&self.batch)?,
-        }
-        Ok(Some(Ticket(self.newest.0 - self.records.len() as u64)))
-    }
-
-    pub(crate) fn persisted(&mut self, upto: Ticket) {
-        self.batch.clear();
-        self.drive(Input::Persisted { upto });
-        if !self.records.is_empty() {
-            self.wants.push(Want::Commit);
-        }
-    }
-
-    pub(crate) fn commit_failed(&mut self) {
-        self.records.clear();
-        self.drive(Input::CommitFailed);
-    }
-
-    pub(crate) fn recover(&mut self) -> Result<(), StoreError> {
-        self.store.recover()?;
-        let survivors = hubbub_server::survivors(&self.store, &self.batch)?;
-        let epoch = self.store.raise_epoch()?;
-        self.batch.clear();
-        self.drive(Input::Recovered { epoch, survivors });
-        if !self.records.is_empty() {
-            self.wants.push(Want::Commit);
-        }
-        Ok(())
-    }
-
-    // ---- the readers
-
-    /// Reads one page that somebody waits for.
-    pub(crate) fn read(&mut self) -> Result<(), StoreError> {
-        let Some(job) = self.jobs.pop_front() else { return Ok(()) };
-        match job {
-            Job::CatchUp { session, after } => {
-                let page = match self.plant {
-                    Some(Plant::FalseReset) if after.seq.0.is_multiple_of(3) => PageRead::Diverged,
-                    _ => hubbub_server::read_missed(self.reader.as_mut(), after)?,
-                };
-                self.drive(Input::PageRead { session, after, page });
-            }
-            Job::History { session, tag, address, room, page, limit } => {
-                let page = self.reader.page(room, page, limit)?;
-                self.give(session.lane(), Item::History { session, tag, address, page });
-            }
-            Job::Sends { session, instance } => {
-                let mut sends = self.reader.sends(instance)?;
-                if self.plant == Some(Plant::ForgetWindow) {
-                    sends.clear();
-                }
-                self.drive(Input::SendsLoaded { session, instance, sends: Some(sends) });
-            }
-        }
-        if !self.jobs.is_empty() {
-            self.wants.push(Want::Read);
-        }
-        Ok(())
     }
 }

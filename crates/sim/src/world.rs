@@ -5,7 +5,7 @@ mod links;
 mod trouble;
 
 use crate::check::{Kind, Ledger, Violation};
-use crate::client::Client;
+use crate::client::{Client, Identity};
 use crate::link::Link;
 use crate::plain::PlainClient;
 use crate::server::{LIMITS, Server, Want};
@@ -13,7 +13,7 @@ use hubbub_client::ConnectionState;
 use hubbub_hub::Ticket;
 use hubbub_protocol::frame::Page;
 use hubbub_protocol::record::RoomKind;
-use hubbub_protocol::{Event, MonoMs, Now, ResumeToken, Seq, SessionId, WallMs, limits};
+use hubbub_protocol::{Event, MonoMs, Now, ResumeToken, Seq, SessionId, UserId, WallMs, limits};
 use hubbub_simdisk::SimDisk;
 use hubbub_store::sqlite::{SqliteConfig, SqliteStore};
 use hubbub_store::{Store, StoreError};
@@ -23,10 +23,12 @@ use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 /// What to simulate.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Native clients.
+    /// Native clients, those of the accounts among them.
     pub clients: usize,
-    /// Plain clients.
+    /// Plain clients, one for each account among them.
     pub netcats: usize,
+    /// Accounts, with two native clients each.
+    pub accounts: usize,
     /// Virtual time in which things go wrong, in milliseconds.
     pub duration_ms: u64,
     /// A bug to plant.
@@ -35,7 +37,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { clients: 5, netcats: 2, duration_ms: 20_000, plant: None }
+        Self { clients: 8, netcats: 4, accounts: 2, duration_ms: 20_000, plant: None }
     }
 }
 
@@ -82,6 +84,7 @@ enum ServerStep {
     Persisted(Ticket),
     Recover,
     Read,
+    Password,
     Noticed(SessionId),
 }
 
@@ -123,13 +126,41 @@ pub fn run(seed: u64, options: &Options) -> Outcome {
     world.outcome
 }
 
+/// The clients of the world: guests, accounts with two native sessions each, and netcats, of which
+/// the last are sessions of the accounts.
+fn people(options: &Options, rng: &mut fastrand::Rng) -> (Vec<Client>, Vec<PlainClient>) {
+    let accounts: Vec<String> = (0..options.accounts).map(|n| format!("keeper{n}")).collect();
+    let mut clients: Vec<Client> = (0..options.clients - 2 * options.accounts)
+        .map(|index| format!("user{index}"))
+        .map(|name| Client::new(name.clone(), name, Identity::Guest, rng))
+        .collect();
+    for name in &accounts {
+        for (letter, speaks) in [("a", true), ("b", false)] {
+            let tag = format!("{name}{letter}");
+            clients.push(Client::new(name.clone(), tag, Identity::Account { speaks }, rng));
+        }
+    }
+    let names: BTreeSet<String> = clients.iter().map(|client| client.name.clone()).collect();
+    for client in &mut clients {
+        let others = names.iter().filter(|name| **name != client.name);
+        client.others = others.cloned().collect();
+    }
+    let plain_accounts = options.netcats.saturating_sub(options.accounts);
+    let netcats = (0..options.netcats)
+        .map(|index| {
+            let account = index.checked_sub(plain_accounts).and_then(|n| accounts.get(n));
+            PlainClient::new(index, account.cloned(), names.iter().cloned().collect())
+        })
+        .collect();
+    (clients, netcats)
+}
+
 impl World {
     fn new(seed: u64, options: Options) -> Self {
         let mut rng = fastrand::Rng::with_seed(seed);
         let disk = SimDisk::new(rng.u64(..));
         disk.skip_sleeps(true);
-        let clients = (0..options.clients).map(|index| Client::new(index, &mut rng)).collect();
-        let netcats = (0..options.netcats).map(PlainClient::new).collect();
+        let (clients, netcats) = people(&options, &mut rng);
         Self {
             rng,
             now: 1_000,
@@ -249,8 +280,21 @@ impl World {
         let mut store = SqliteStore::open(config)?;
         let mut reader = store.reader()?;
         let mut kept = BTreeSet::new();
-        for room in store.load()?.rooms {
-            let RoomKind::Named(name) = &room.record.kind else { continue };
+        let snapshot = store.load()?.snapshot;
+        let accounts: BTreeMap<UserId, String> =
+            snapshot.accounts.iter().map(|(a, _)| (a.id, a.name.to_string())).collect();
+        self.ledger.compare_accounts(&accounts);
+        for room in snapshot.rooms {
+            let names = match &room.record.kind {
+                RoomKind::Named(name) | RoomKind::Group { name, .. } => vec![name.to_string()],
+                RoomKind::Private { sides, .. } => {
+                    let name = |side| accounts.get(side).map(|name| format!("@{name}"));
+                    sides.iter().filter_map(name).collect()
+                }
+            };
+            if names.len() < 2 && matches!(room.record.kind, RoomKind::Private { .. }) {
+                continue; // With a guest: it goes at the next start.
+            }
             let mut events: Vec<Event> = Vec::new();
             loop {
                 let last = events.last().map_or(Seq(0), |event| event.seq);
@@ -262,7 +306,7 @@ impl World {
             }
             kept.insert(room.record.id);
             self.outcome.kept += events.len();
-            self.ledger.compare(name.as_str(), room.record.id, &events);
+            self.ledger.compare(&names, room.record.id, &events);
         }
         self.ledger.rooms_gone(&kept);
         Ok(())
@@ -296,6 +340,7 @@ impl World {
         let now = self.clock().mono;
         for index in 0..self.clients.len() {
             let client = &mut self.clients[index];
+            client.come_in_otherwise(self.now);
             if client.core.poll_timeout().is_some_and(|due| due <= now) {
                 client.core.handle_timeout(now);
                 client.watch(&mut self.ledger);
@@ -307,6 +352,9 @@ impl World {
         }
         if let Some(server) = &mut self.server {
             server.tick();
+            if let Some(what) = server.inconsistency() {
+                self.ledger.report(Kind::Store, format!("the hub: {what}"));
+            }
             let (bytes, frames) = server.largest_outbox();
             // The closing frame may go over the caps.
             if bytes > LIMITS.bytes + 256 || frames > LIMITS.frames + 1 {
@@ -340,7 +388,7 @@ impl World {
     }
 
     fn transmit(&mut self, index: usize) {
-        let bytes = self.clients[index].transmit();
+        let bytes = self.clients[index].transmit(&mut self.ledger);
         self.send_up(index, &bytes);
     }
 
@@ -384,7 +432,9 @@ impl World {
         let mut fresh = [0; 16];
         self.rng.fill(&mut fresh);
         let mut link = Link::new(who);
-        link.session = Some(server.accept(id, ResumeToken(fresh)));
+        let mut spare = [0; 16];
+        self.rng.fill(&mut spare);
+        link.session = Some(server.accept(id, [ResumeToken(fresh), ResumeToken(spare)]));
         self.links.insert(id, link);
         self.link_of.insert(who, id);
         true
@@ -402,6 +452,10 @@ impl World {
         client.core.disconnected(now);
         client.watch(&mut self.ledger);
         let random = self.rng.u64(..);
+        if self.clients[who].core.reconnect_delay_ms(random).is_none() {
+            // After too many wrong passwords it does not come back by itself.
+            self.clients[who].try_the_other_way();
+        }
         if let Some(delay) = self.clients[who].core.reconnect_delay_ms(random) {
             self.after(delay, delay, Step::Connect(who));
         }
@@ -465,6 +519,7 @@ impl World {
                     self.ledger.report(Kind::Store, format!("reading: {error}"));
                 }
             }
+            ServerStep::Password => server.work_on_password(),
             ServerStep::Noticed(session) => server.broken(session),
         }
     }
@@ -478,6 +533,9 @@ impl World {
             match want {
                 Want::Drain(lane) => self.after(0, 4, Step::Server(life, ServerStep::Drain(lane))),
                 Want::Commit => self.after(0, 15, Step::Server(life, ServerStep::Commit)),
+                Want::Password => {
+                    self.after(20, 400, Step::Server(life, ServerStep::Password));
+                }
                 Want::Read => self.after(0, 30, Step::Server(life, ServerStep::Read)),
             }
         }

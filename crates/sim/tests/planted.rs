@@ -82,6 +82,16 @@ fn a_record_left_out_is_a_hole_in_the_store() {
 }
 
 #[test]
+fn private_texts_without_consent_are_seen() {
+    finds(Plant::IgnoreConsent, &[Kind::Consent]);
+}
+
+#[test]
+fn a_forgotten_account_is_seen() {
+    finds(Plant::ForgetAccounts, &[Kind::Account]);
+}
+
+#[test]
 fn outboxes_without_caps_are_seen() {
     finds(Plant::NoCaps, &[Kind::Cap]);
 }

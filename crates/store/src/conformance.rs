@@ -3,6 +3,7 @@
 //! Failures panic, as in any test.
 
 mod make;
+mod people;
 mod random;
 mod suite;
 
@@ -19,7 +20,7 @@ pub trait Place {
 /// # Panics
 /// When the backend does something else than the [`Store`] trait says.
 pub fn all(make: &mut dyn FnMut() -> Box<dyn Place>) {
-    for (name, test) in suite::TESTS {
+    for (name, test) in suite::TESTS.iter().chain(people::TESTS) {
         tracing::info!(name, "conformance");
         test(&mut *make());
     }

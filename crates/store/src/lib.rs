@@ -11,9 +11,13 @@ pub mod conformance;
 pub mod memory;
 pub mod sqlite;
 
+use hubbub_protocol::audit::AuditEntry;
 use hubbub_protocol::frame::Page;
-use hubbub_protocol::record::{Record, SendRecord, StoredRoom};
+use hubbub_protocol::record::{Record, SendRecord, Snapshot};
 use hubbub_protocol::{Epoch, Event, Instance, RoomId, Seq, WallMs};
+
+/// Most entries that one [`Record::AuditTrim`] takes away, so that no batch takes long.
+const AUDIT_TRIM: u32 = 10_000;
 
 /// What can go wrong in a store.
 #[derive(Debug, thiserror::Error)]
@@ -43,12 +47,12 @@ pub enum StoreError {
 }
 
 /// What a store holds when it is opened.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub struct Loaded {
     /// The epoch last raised; 0 in a new store.
     pub epoch: Epoch,
-    /// All rooms, in the order of their ids.
-    pub rooms: Vec<StoredRoom>,
+    /// Everything that the hub begins with. An account's credentials are in the order of their kinds.
+    pub snapshot: Snapshot,
 }
 
 /// One page of history, oldest event first.
@@ -77,8 +81,11 @@ pub trait Store: Send {
     /// Makes a batch durable: all of it or nothing. When this returns `Ok`, a power cut can't take
     /// it back.
     ///
-    /// A room, a (room, seq) or an (instance, counter) that is there already is an error, and so is a
-    /// number of 2^63 or more: the hub, which could tell the one sender, must not let them come here.
+    /// A (room, seq) or an (instance, counter) that is there already is an error, and so is a number of
+    /// 2^63 or more: the hub, which could tell the one sender, must not let them come here. All other
+    /// records may be said again: see [`Record`]. A room that is there takes the new kind alone, and of
+    /// several credentials of one kind the last counts. Nothing is checked across records: what refers
+    /// to an account or a room that is not there is kept as well.
     ///
     /// # Errors
     /// After any error it is uncertain whether the batch is durable, and every further commit
@@ -124,4 +131,15 @@ pub trait Reader: Send {
     /// # Errors
     /// Of the backend.
     fn sends(&mut self, instance: Instance) -> Result<Vec<SendRecord>, StoreError>;
+
+    /// Entries of the audit log from `since` on whose id is above `after_id`, by id, at most `limit`.
+    ///
+    /// # Errors
+    /// Of the backend.
+    fn audit(
+        &mut self,
+        since: WallMs,
+        after_id: u64,
+        limit: u32,
+    ) -> Result<Vec<AuditEntry>, StoreError>;
 }

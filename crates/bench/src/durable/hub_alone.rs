@@ -9,8 +9,8 @@ use hubbub_hub::{Arrival, Command, Effect, Hub, HubConfig, Input, Reply, Ticket}
 use hubbub_protocol::frame::Retention;
 use hubbub_protocol::record::Record;
 use hubbub_protocol::{
-    Body, Counter, Instance, MonoMs, Now, ResumeToken, RoomAddress, RoomName, SessionId, Text,
-    UserName, WallMs,
+    Body, Counter, DoorKind, Instance, MonoMs, Now, ResumeToken, RoomAddress, RoomName, SessionId,
+    Text, UserName, WallMs,
 };
 use hubbub_store::Store;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -66,7 +66,7 @@ impl HubAlone {
         let mut store = TimedStore::open(data, times.clone())?;
         let epoch = store.raise_epoch()?;
         let mut effects = Vec::new();
-        let hub = Hub::new(HubConfig::default(), epoch, store.load()?.rooms, &mut effects);
+        let hub = Hub::new(HubConfig::default(), epoch, store.load()?.snapshot, &mut effects);
         let shared = Arc::new(Shared {
             hub: Mutex::new(Driven { hub, effects }),
             queue: Mutex::default(),
@@ -102,7 +102,8 @@ impl Way for HubAlone {
     fn send(&mut self, session: usize, counter: u64, text: &str) -> Result<()> {
         let body = Body::Text { text: Text::parse(text)? };
         let counter = Some(Counter(counter));
-        let command = Command::Send { address: self.addresses[session].clone(), body, counter };
+        let command =
+            Command::Send { address: self.addresses[session].clone(), body, counter, hold: false };
         let session = session_id(u32::try_from(session)?);
         self.said.push(Input::Command { session, tag: None, command });
         Ok(())
@@ -138,12 +139,14 @@ impl Shared {
         let spread =
             (u128::from(number) + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
         let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, 1));
-        self.drive(Input::Connected { session, arrival: Arrival { peer, resumable: true } });
+        let arrival = Arrival { peer, door: DoorKind::Native, resumable: true };
+        self.drive(Input::Connected { session, arrival });
         let hello = Command::Hello {
             name: Some(UserName::parse(&format!("user{number:05}"))?),
             instance: Some(Instance(spread.to_be_bytes())),
             resume: None,
             fresh: ResumeToken(spread.to_le_bytes()),
+            entry: None,
         };
         let address = RoomAddress::Room(room.clone());
         let join = Command::Join { address, after: None, retention: Some(Retention::Forever) };

@@ -1,8 +1,10 @@
 //! What the handle asks of the task, and how the task does it.
 
 use super::{ClientError, task::Task};
-use crate::event::ClientEvent;
-use hubbub_protocol::frame::{MessageKind, Page};
+use crate::config::{AskError, Enter};
+use crate::core::Core;
+use crate::event::{ClientEvent, RequestId};
+use hubbub_protocol::frame::MessageKind;
 use hubbub_protocol::{Position, RoomAddress, RoomName, UserName};
 use std::time::Duration;
 use tokio::{sync::oneshot, time::Instant};
@@ -12,24 +14,18 @@ pub(super) const GOODBYE_MAX: Duration = Duration::from_secs(3);
 
 pub(super) type Answer<T> = oneshot::Sender<Result<T, ClientError>>;
 
-/// A question with one answer.
-#[derive(Debug)]
-pub(super) enum Ask {
-    History { of: RoomAddress, page: Page, limit: Option<u32> },
-    Rooms { after: Option<String> },
-    Members { room: RoomName, after: Option<String> },
-    Users { after: Option<String> },
-    Ping,
-}
+/// What the core does for a question with one answer.
+pub(super) type Asking = Box<dyn FnOnce(&mut Core) -> Result<RequestId, AskError> + Send>;
 
 /// What the handle asks of the task.
-#[derive(Debug)]
 pub(super) enum Command {
     Send { to: RoomAddress, text: String, kind: MessageKind, answer: Answer<Position> },
     Join { conversation: RoomAddress, answer: Answer<RoomAddress> },
     Leave { room: RoomName, answer: Answer<()> },
-    Ask { what: Ask, answer: Answer<ClientEvent> },
+    Ask { asking: Asking, answer: Answer<ClientEvent> },
     SetName { name: UserName, answer: Answer<()> },
+    SetLogin { name: UserName, enter: Enter, answer: Answer<()> },
+    Logout { answer: Answer<()> },
     Quit,
 }
 
@@ -51,29 +47,25 @@ impl Task {
                 self.core.leave(&room);
                 let _ = answer.send(Ok(()));
             }
-            Some(Command::Ask { what, answer }) => self.ask(what, answer),
+            Some(Command::Ask { asking, answer }) => match asking(&mut self.core) {
+                Ok(request) => drop(self.waiters.asks.insert(request, answer)),
+                Err(error) => drop(answer.send(Err(error.into()))),
+            },
             Some(Command::SetName { name, answer }) => {
                 self.core.set_name(name);
                 let _ = answer.send(Ok(()));
+            }
+            Some(Command::SetLogin { name, enter, answer }) => {
+                self.core.set_login(name, enter);
+                let _ = answer.send(Ok(()));
+            }
+            Some(Command::Logout { answer }) => {
+                let _ = answer.send(self.core.logout().map_err(ClientError::from));
             }
             Some(Command::Quit) | None => {
                 self.core.quit();
                 self.quit_by = Some(Instant::now() + GOODBYE_MAX);
             }
-        }
-    }
-
-    fn ask(&mut self, what: Ask, answer: Answer<ClientEvent>) {
-        let asked = match what {
-            Ask::History { of, page, limit } => self.core.history(&of, page, limit),
-            Ask::Rooms { after } => self.core.rooms(after),
-            Ask::Members { room, after } => self.core.members(&room, after),
-            Ask::Users { after } => self.core.users(after),
-            Ask::Ping => self.core.ping(),
-        };
-        match asked {
-            Ok(request) => drop(self.waiters.asks.insert(request, answer)),
-            Err(error) => drop(answer.send(Err(error.into()))),
         }
     }
 }

@@ -50,6 +50,16 @@ pub enum ClientError {
         /// A name that is free.
         suggestion: Option<String>,
     },
+    /// The server does not let the user in like that.
+    #[error("{text}{}", suggest(.suggestion))]
+    LoginRefused {
+        /// For programs.
+        code: ErrorCode,
+        /// The server's words.
+        text: String,
+        /// A name that is free.
+        suggestion: Option<String>,
+    },
     /// The server refuses; `next` says what helps.
     #[error("{text}")]
     Refused {

@@ -81,6 +81,8 @@ impl Task {
         if let Some(ready) = self.ready.take() {
             let _ = ready.send(Err(ClientError::NoWelcome { address: self.address.clone() }));
         }
+        // Its last words: what was not sent, if the program ended it without a connection.
+        self.settle();
         self.waiters.end(&self.end_text);
         // First let go of those who wait for the end, then wait for those who read what happened:
         // they may be the same.
@@ -105,7 +107,7 @@ impl Task {
             if self.core.connection() == ConnectionState::Stopped {
                 return false;
             }
-            // The name was refused: only another name helps.
+            // The name or the login was refused: only another one helps.
             select! {
                 command = self.commands.recv() => self.command(command),
                 () = has_room(&self.events), if !self.backlog.is_empty() => self.settle(),
@@ -214,6 +216,9 @@ impl Task {
             ClientEvent::Connected { .. } => Ok(()),
             ClientEvent::NameRefused { text, suggestion, .. } => {
                 Err(ClientError::NameRefused { text, suggestion })
+            }
+            ClientEvent::LoginRefused { code, text, suggestion } => {
+                Err(ClientError::LoginRefused { code, text, suggestion })
             }
             ClientEvent::Closed { text, .. } => Err(ClientError::Ended { text }),
             ClientEvent::Refused { code, next, text, .. } => {

@@ -46,9 +46,16 @@ impl Waiters {
             ClientEvent::HistoryPage { request, .. }
             | ClientEvent::RoomList { request, .. }
             | ClientEvent::UserList { request, .. }
+            | ClientEvent::LoginList { request, .. }
+            | ClientEvent::LinkList { request, .. }
+            | ClientEvent::Done { request }
             | ClientEvent::Pong { request, .. } => {
                 answer(self.asks.remove(request), Ok(event));
                 return None;
+            }
+            // It is news as well.
+            ClientEvent::You { request: Some(request), .. } => {
+                answer(self.asks.remove(request), Ok(event.clone()));
             }
             _ => {}
         }

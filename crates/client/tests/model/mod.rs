@@ -2,6 +2,7 @@
 //! repeated sends, catching up in pages, restarts, failed commits. Frames in, frames out.
 #![allow(dead_code, clippy::unwrap_used)]
 
+pub mod consent;
 pub mod script;
 pub mod world;
 
@@ -50,6 +51,8 @@ pub struct Faults {
     /// In a hundred sends: refused as busy, refused as not stored, of those stored all the same.
     pub busy: u8,
     pub not_stored: u8,
+    /// In a hundred private sends: refused, since as much waits for the other as may.
+    pub away_full: u8,
     /// In a hundred joins.
     pub join_busy: u8,
     /// Positions farther back than this are too old.
@@ -63,6 +66,7 @@ pub struct Server {
     pub sessions: BTreeMap<u64, Session>,
     pub faults: Faults,
     members: BTreeSet<(RoomId, UserId)>,
+    links: BTreeMap<(UserId, UserId), consent::Link>,
     windows: BTreeMap<Instance, BTreeMap<u64, (Position, WallMs)>>,
     next: u64,
     pub random: fastrand::Rng,
@@ -77,6 +81,7 @@ impl Server {
             sessions: BTreeMap::new(),
             faults: Faults::default(),
             members: BTreeSet::new(),
+            links: BTreeMap::new(),
             windows: BTreeMap::new(),
             next: 1,
             random: fastrand::Rng::with_seed(seed),
@@ -93,6 +98,7 @@ impl Server {
         self.sessions.clear();
         self.users.clear();
         self.members.clear();
+        self.links.clear();
     }
 
     pub fn head(&self, room: RoomId) -> u64 {
@@ -149,6 +155,9 @@ impl Server {
             Request::Send { target, text, kind, counter } => {
                 self.send(session, id, target, &text, kind, counter.unwrap());
             }
+            Request::Accept { user } => self.decide(session, id, |s, me| s.accept(me, &user)),
+            Request::Reject { user } => self.decide(session, id, |s, me| s.reject(me, &user)),
+            Request::End { user } => self.decide(session, id, |s, me| s.end(me, &user)),
             Request::Ping => self.out(session, ServerFrame::Pong { id, time: WallMs(0) }),
             Request::Quit => {
                 let code = CloseCode::Bye;
@@ -156,6 +165,19 @@ impl Server {
                 self.out(session, ServerFrame::Close { code, next: code.next(), text });
             }
             other => panic!("not modelled: {other:?}"),
+        }
+    }
+
+    fn decide(
+        &mut self,
+        session: u64,
+        id: Option<u64>,
+        what: impl FnOnce(&mut Self, &Author) -> Result<(), ErrorCode>,
+    ) {
+        let me = self.me(session);
+        match what(self, &me) {
+            Ok(()) => self.out(session, ServerFrame::Done { id }),
+            Err(code) => self.error(session, id, code),
         }
     }
 
@@ -178,13 +200,18 @@ impl Server {
             let fresh = self.fresh();
             (author(fresh, name), ResumeToken(u128::from(fresh).to_be_bytes()))
         });
-        self.users.insert(name.into(), (me.clone(), token));
+        if let Some((old, _)) = self.users.insert(name.into(), (me.clone(), token))
+            && old != me
+        {
+            self.is_gone(&old);
+        }
         let mine = |room: &&Room| self.members.contains(&(room.id, me.id));
         let rooms = self.rooms.iter().filter(mine).filter_map(|room| match &room.key {
             RoomKey::Named(name) => Some(RoomName::known(name).unwrap()),
             RoomKey::Private(..) => None,
         });
         let others = self.rooms.iter().filter_map(|room| match room.key {
+            RoomKey::Private(a, b) if !self.is_open(a, b) => None,
             RoomKey::Private(a, b) if a == me.id => Some(b),
             RoomKey::Private(a, b) if b == me.id => Some(a),
             _ => None,
@@ -202,6 +229,7 @@ impl Server {
             user: me.clone(),
             resume: token,
             resumed,
+            account: false,
             epoch: Epoch(self.epoch),
             lobby: RoomName::parse("lobby").unwrap(),
             rooms: rooms.collect(),
@@ -243,6 +271,11 @@ impl Server {
             Ok(found) => found,
             Err(code) => return self.error(session, id, code),
         };
+        if let RoomKey::Private(a, b) = self.room(found).key
+            && !self.is_open(a, b)
+        {
+            return self.error(session, id, ErrorCode::NoSuchRoom);
+        }
         self.members.insert((found, me.id));
         let head = self.position(found);
         let catch_up = match after {
@@ -265,7 +298,17 @@ impl Server {
         let (retention, members, created) = (Retention::Forever, 1, false);
         self.out(
             session,
-            ServerFrame::Joined { id, target, head, catch_up, retention, members, created },
+            ServerFrame::Joined {
+                id,
+                target,
+                head,
+                catch_up,
+                retention,
+                members,
+                created,
+                read: None,
+                draft: None,
+            },
         );
     }
 
@@ -289,6 +332,14 @@ impl Server {
             return self.error(session, id, ErrorCode::Busy);
         }
         let me = self.me(session);
+        if let Target::User(name) = &target {
+            if let Err(code) = self.consent(&me, name) {
+                return self.error(session, id, code);
+            }
+            if self.chance(self.faults.away_full) {
+                return self.error(session, id, ErrorCode::AwayFull);
+            }
+        }
         let found = match self.resolve(&me, &target, matches!(target, Target::User(_))) {
             Ok(found) => found,
             Err(_) if matches!(target, Target::Room(_)) => {

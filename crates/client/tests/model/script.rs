@@ -1,7 +1,7 @@
 //! A core under scripted frames: says what the server says, one frame at a time.
 
-use super::{author, limits, room};
-use hubbub_client::{ClientEvent, Core, CoreConfig};
+use super::{author, limits, room, user};
+use hubbub_client::{ClientEvent, Core, CoreConfig, LocalId, SendState};
 use hubbub_protocol::frame::*;
 use hubbub_protocol::*;
 
@@ -51,6 +51,25 @@ pub fn sent(id: u64, position: Position, repeated: bool) -> ServerFrame {
     ServerFrame::Sent { id: Some(id), position, time: WallMs(0), repeated }
 }
 
+/// The welcome of a guest, ann.
+pub fn welcome(id: u64) -> ServerFrame {
+    ServerFrame::Welcome {
+        id: Some(id),
+        version: 1,
+        server: "test".into(),
+        user: author(1, "ann"),
+        resume: ResumeToken([1; 16]),
+        resumed: false,
+        account: false,
+        epoch: Epoch(1),
+        lobby: RoomName::parse("lobby").unwrap(),
+        rooms: vec![],
+        privates: vec![],
+        limits: limits(32),
+        time: WallMs(0),
+    }
+}
+
 impl Script {
     pub fn get(&mut self, frame: ServerFrame) {
         self.core.received(self.now, frame);
@@ -73,20 +92,33 @@ impl Script {
     pub fn welcome(&mut self) {
         self.core.connected(self.now);
         let (id, _) = self.frames().remove(0);
-        self.get(ServerFrame::Welcome {
-            id: Some(id),
-            version: 1,
-            server: "test".into(),
-            user: author(1, "ann"),
-            resume: ResumeToken([1; 16]),
-            resumed: false,
-            epoch: Epoch(1),
-            lobby: RoomName::parse("lobby").unwrap(),
-            rooms: vec![],
-            privates: vec![],
-            limits: limits(32),
-            time: WallMs(0),
+        self.get(welcome(id));
+    }
+    /// Says something to a user; returns its number.
+    pub fn whisper(&mut self, to: &str, text: &str) -> LocalId {
+        self.core.send(&user(to), text, MessageKind::Text).unwrap()
+    }
+    /// The texts that go out to users, with their counters and the numbers of their frames.
+    pub fn whispers(&mut self) -> Vec<(u64, u64, String)> {
+        let sends = self.frames().into_iter().filter_map(|(id, request)| match request {
+            Request::Send { target: Target::User(_), text, counter, .. } => {
+                Some((id, counter.unwrap().0, text))
+            }
+            _ => None,
         });
+        sends.collect()
+    }
+    pub fn link(&mut self, id: u64, name: &str, state: LinkState) {
+        self.get(ServerFrame::Link { user: author(id, name), state });
+    }
+    /// What became of sends.
+    pub fn states(&mut self) -> Vec<(u64, SendState)> {
+        let events = self.events().into_iter();
+        let sends = events.filter_map(|event| match event {
+            ClientEvent::Send { local, state } => Some((local.0, state)),
+            _ => None,
+        });
+        sends.collect()
     }
     /// Answers the first join that is on its way; returns what it asked after, and the rest.
     pub fn join(
@@ -100,7 +132,17 @@ impl Script {
         let (retention, members, created) = (Retention::Forever, 2, false);
         let head = at(head);
         let id = Some(id);
-        self.get(ServerFrame::Joined { id, target, head, catch_up, retention, members, created });
+        self.get(ServerFrame::Joined {
+            id,
+            target,
+            head,
+            catch_up,
+            retention,
+            members,
+            created,
+            read: None,
+            draft: None,
+        });
         (after, frames)
     }
     pub fn say(&mut self, text: &str) -> u64 {

@@ -17,6 +17,8 @@ pub struct Person {
     pub heard: BTreeMap<RoomAddress, Heard>,
     pub states: BTreeMap<LocalId, SendState>,
     pub texts: BTreeMap<LocalId, (RoomAddress, String)>,
+    /// Who asked for a private chat and was not answered.
+    asked: Vec<UserName>,
     link: Option<u64>,
     up: VecDeque<ClientFrame>,
     due: MonoMs,
@@ -43,6 +45,7 @@ impl World {
                 heard: BTreeMap::new(),
                 states: BTreeMap::new(),
                 texts: BTreeMap::new(),
+                asked: Vec::new(),
                 link: None,
                 up: VecDeque::new(),
                 due: MonoMs(0),
@@ -62,7 +65,7 @@ impl World {
         } else if per_mille < u16::from(restarts) + u16::from(cuts) {
             self.cut(at);
         } else {
-            match self.server.random.u8(0..12) {
+            match self.server.random.u8(0..13) {
                 0..=2 => self.say(at),
                 3..=5 => drop(self.up(at)),
                 6..=8 => drop(self.down(at)),
@@ -72,6 +75,7 @@ impl World {
                     }
                 }
                 10 => self.pass(at, 200),
+                11 => self.answer(at),
                 _ => self.connect(at),
             }
         }
@@ -91,6 +95,22 @@ impl World {
         let person = &mut self.people[at];
         if let Ok(local) = person.core.send(&to, &text, MessageKind::Text) {
             person.texts.insert(local, (to, text));
+        }
+    }
+
+    /// Says yes or no to somebody who asked, or ends a private chat.
+    fn answer(&mut self, at: usize) {
+        let random = self.server.random.u8(0..10);
+        let person = &mut self.people[at];
+        match (person.asked.pop(), random) {
+            (Some(user), 0..8) => _ = person.core.accept(&user),
+            (Some(user), _) => _ = person.core.reject(&user),
+            (None, 0) => {
+                let other = person.states.len() % self.people.len();
+                let name = UserName::parse(&self.people[other].name).unwrap();
+                let _ = self.people[at].core.end(&name);
+            }
+            (None, _) => {}
         }
     }
 
@@ -162,6 +182,11 @@ impl World {
                 }
             }
             (0..self.people.len()).for_each(|at| self.pass(at, 1000));
+            // Everybody agrees to everything, also to what they heard of in a lost connection.
+            for (asked, asker) in self.server.unanswered() {
+                let person = self.people.iter_mut().find(|person| person.name == asked.as_str());
+                let _ = person.unwrap().core.accept(&asker);
+            }
         }
     }
 
@@ -179,11 +204,14 @@ impl World {
                 match &person.states[local] {
                     SendState::Sent { position, .. } => assert_eq!(found, [*position], "{text}"),
                     SendState::Failed { code, .. } => {
-                        assert_eq!((&found[..], *code), (&[][..], ErrorCode::NoSuchUser), "{text}");
+                        assert!(found.is_empty(), "{text} failed and arrived");
+                        let known = [ErrorCode::NoSuchUser, ErrorCode::NotAccepted];
+                        assert!(known.contains(code), "{text}: {code:?}");
                     }
-                    SendState::Pending => panic!("{text} is still pending"),
+                    state => panic!("{text} is still {state:?}"),
                 }
             }
+            person.check_order();
             for (address, heard) in &person.heard {
                 self.check_conversation(person, address, heard);
             }
@@ -207,7 +235,10 @@ impl World {
         let reachable = match room.key {
             RoomKey::Named(_) => true,
             RoomKey::Private(a, b) => {
-                [a, b].iter().all(|id| self.server.users.values().any(|(user, _)| user.id == *id))
+                self.server.is_open(a, b)
+                    && [a, b]
+                        .iter()
+                        .all(|id| self.server.users.values().any(|(user, _)| user.id == *id))
             }
         };
         if reachable {
@@ -223,6 +254,18 @@ impl World {
 }
 
 impl Person {
+    /// What was said to one user has its place in the order in which it was said.
+    fn check_order(&self) {
+        let mut last: BTreeMap<&RoomAddress, (WallMs, &str)> = BTreeMap::new();
+        for (local, (to, text)) in &self.texts {
+            if let (RoomAddress::User(_), SendState::Sent { time, .. }) = (to, &self.states[local])
+                && let Some((before, earlier)) = last.insert(to, (*time, text))
+            {
+                assert!(before < *time, "{earlier} and {text} of {} to {to}", self.name);
+            }
+        }
+    }
+
     fn listen(&mut self) {
         while let Some(event) = self.core.poll_event() {
             match event {
@@ -240,12 +283,16 @@ impl Person {
                 }
                 ClientEvent::Send { local, state } => {
                     let before = self.states.insert(local, state.clone());
-                    let expected = match state {
-                        SendState::Pending => None,
-                        _ => Some(SendState::Pending),
+                    let is_right = match (&before, &state) {
+                        (None, SendState::Pending | SendState::Held) => true,
+                        (Some(SendState::Pending), SendState::Pending) => false,
+                        (Some(SendState::Held), SendState::Held) => false,
+                        (Some(SendState::Pending | SendState::Held), _) => true,
+                        _ => false,
                     };
-                    assert_eq!(before, expected, "a send is answered once");
+                    assert!(is_right, "a send was {before:?} and is {state:?}");
                 }
+                ClientEvent::Link { user, state: LinkState::Asked } => self.asked.push(user.name),
                 _ => {}
             }
         }

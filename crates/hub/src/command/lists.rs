@@ -10,7 +10,8 @@ use std::ops::Bound;
 const PAGE: usize = limits::PAGE as usize;
 
 impl Hub {
-    pub(crate) fn list_rooms(&self, after: Option<&str>) -> Reply {
+    /// Groups that the user is not in are not listed.
+    pub(crate) fn list_rooms(&self, caller: &Caller, after: Option<&str>) -> Reply {
         let from = after.map_or(Bound::Unbounded, Bound::Excluded);
         let mut found = self.room_names.range::<str, _>((from, Bound::Unbounded)).peekable();
         let mut rooms = Vec::new();
@@ -19,6 +20,9 @@ impl Hub {
             last = Some(key);
             let Some(room) = self.rooms.get(id) else { continue };
             let Some(name) = room.name() else { continue };
+            if room.owner().is_some() && !room.members.contains(&caller.user) {
+                continue;
+            }
             rooms.push(RoomEntry {
                 room: name.clone(),
                 members: room.count(),
@@ -58,7 +62,7 @@ impl Hub {
             users.extend(self.users.get(&id).map(crate::user::User::author));
         }
         let next = found.peek().and(last).cloned();
-        let count = u32::try_from(self.users.len()).unwrap_or(u32::MAX);
+        let count = u32::try_from(self.names.online_count()).unwrap_or(u32::MAX);
         Reply::Users { users, count, next }
     }
 }

@@ -1,17 +1,32 @@
 //! The commands, one file each, and the dispatch to them.
 
-mod hello;
+mod group;
+pub(crate) mod hello;
 mod history;
 mod join;
 mod leave;
+mod link;
 mod lists;
+mod login;
+mod logins;
+mod mark;
+mod nick;
 mod quit;
 mod send;
 
 use crate::hub::{Hub, reply};
 use crate::room::Room;
 use crate::{Command, Effect, Refusal, Reply, Tag};
-use hubbub_protocol::{ErrorCode, Now, RoomAddress, RoomId, RoomName, SessionId, UserId, UserName};
+use hello::Hello;
+use hubbub_protocol::{ErrorCode, Now, RoomAddress, RoomId, RoomName, SessionId, UserId};
+
+/// A command of a session that may not be anybody yet.
+#[derive(Clone, Copy)]
+pub(crate) struct Call {
+    pub(crate) now: Now,
+    pub(crate) session: SessionId,
+    pub(crate) tag: Tag,
+}
 
 /// What every command knows about its caller.
 pub(crate) struct Caller {
@@ -19,6 +34,12 @@ pub(crate) struct Caller {
     pub(crate) session: SessionId,
     pub(crate) tag: Tag,
     pub(crate) user: UserId,
+}
+
+impl Caller {
+    pub(crate) fn call(&self) -> Call {
+        Call { now: self.now, session: self.session, tag: self.tag }
+    }
 }
 
 impl Hub {
@@ -31,10 +52,20 @@ impl Hub {
         effects: &mut Vec<Effect>,
     ) {
         let Some(session) = self.sessions.get(&id) else { return };
+        let call = Call { now, session: id, tag };
+        if session.entry.is_some() && !matches!(command, Command::Quit) {
+            // The gate lets nothing through meanwhile. If it did, the outcome of one password must
+            // not be taken for that of another.
+            let refusal = Refusal::new(ErrorCode::Busy, "Your password is being worked on.");
+            return reply(id, tag, Reply::Refused(refusal), effects);
+        }
         let command = match command {
-            Command::Hello { name, instance, resume, fresh } => {
-                let hello = hello::Hello { name, instance, resume, fresh };
-                return self.hello(now, id, tag, hello, effects);
+            Command::Hello { name, instance, resume, fresh, entry } => {
+                let hello = Hello { instance, resume, fresh };
+                return self.hello(call, name, hello, entry, effects);
+            }
+            Command::NameInvalid { error, near } => {
+                return self.name_invalid(call, &error, near, effects);
             }
             Command::Quit => return self.quit(now, id, effects),
             other => other,
@@ -44,31 +75,88 @@ impl Hub {
             return reply(id, tag, Reply::Refused(refusal), effects);
         };
         let caller = Caller { now, session: id, tag, user };
-        let answer = match command {
-            Command::Hello { .. } | Command::Quit => return,
-            Command::Send { address, body, counter } => {
-                return self.send(&caller, &address, body, counter, effects);
-            }
-            Command::Join { address, after, retention } => {
-                self.join(&caller, &address, after, retention, effects)
-            }
-            Command::Leave { room } => self.leave(&caller, &room, effects).map(Some),
-            Command::History { address, page, limit } => {
-                self.history(&caller, address, page, limit, effects)
-            }
-            Command::Rooms { after } => Ok(Some(self.list_rooms(after.as_deref()))),
-            Command::Members { room, after } => {
-                self.list_members(&caller, &room, after.as_deref()).map(Some)
-            }
-            Command::Users { after } => Ok(Some(self.list_users(after.as_deref()))),
-            Command::Ping => Ok(Some(Reply::Pong { time: now.wall })),
-        };
-        match answer {
+        match self.user_command(&caller, command, effects) {
             Ok(Some(answer)) => reply(id, tag, answer, effects),
-            // It is answered later, by somebody else.
+            // It is answered later, or by somebody else.
             Ok(None) => {}
             Err(refusal) => reply(id, tag, Reply::Refused(refusal), effects),
         }
+    }
+
+    fn user_command(
+        &mut self,
+        caller: &Caller,
+        command: Command,
+        effects: &mut Vec<Effect>,
+    ) -> Result<Option<Reply>, Refusal> {
+        match command {
+            // Done above: they need no user.
+            Command::Hello { .. } | Command::NameInvalid { .. } | Command::Quit => Ok(None),
+            Command::Send { address, body, counter, hold } => {
+                self.send(caller, &address, body, counter, hold, effects);
+                Ok(None)
+            }
+            Command::Join { address, after, retention } => {
+                self.join(caller, &address, after, retention, effects)
+            }
+            Command::Leave { room } => self.leave(caller, &room, effects),
+            Command::History { address, page, limit } => {
+                self.history(caller, address, page, limit, effects)
+            }
+            Command::Rooms { after } => Ok(Some(self.list_rooms(caller, after.as_deref()))),
+            Command::Members { room, after } => {
+                self.list_members(caller, &room, after.as_deref()).map(Some)
+            }
+            Command::Users { after } => Ok(Some(self.list_users(after.as_deref()))),
+            Command::Ping => Ok(Some(Reply::Pong { time: caller.now.wall })),
+            Command::Register { password, invite } => {
+                let done = self.register(caller, password, invite.as_ref(), effects);
+                self.or_refuse_login(caller, "", done, effects)
+            }
+            Command::Login { name, password, fresh } => {
+                let wished = name.clone();
+                let done = self.login(caller, name, password, fresh, effects);
+                self.or_refuse_login(caller, wished.as_str(), done, effects)
+            }
+            Command::Logout => {
+                self.logout(caller, effects)?;
+                Ok(None)
+            }
+            Command::Password { old, new } => self.change_password(caller, old, new, effects),
+            Command::Logins => self.list_logins(caller).map(Some),
+            Command::Revoke { login } => self.revoke(caller, login, effects),
+            Command::Nick { name } => self.nick(caller, name, effects),
+            Command::Ask { name } => self.ask(caller, &name, effects),
+            Command::Accept { name } => self.accept(caller, &name, effects),
+            Command::Reject { name } => self.reject(caller, &name, effects),
+            Command::End { name } => self.end(caller, &name, effects),
+            Command::Links { after } => Ok(Some(self.list_links(caller, after.as_deref()))),
+            Command::Block { name, on } => self.block(caller, &name, on, effects),
+            Command::Policy { policy } => self.set_policy(caller, policy, effects),
+            Command::Group { room, retention } => {
+                self.make_group(caller, &room, retention, effects)
+            }
+            Command::Invite { room, name } => self.invite(caller, &room, &name, effects),
+            Command::Decline { room } => self.decline(caller, &room, effects),
+            Command::Mark { address, seq } => self.mark(caller, &address, seq, effects),
+            Command::Draft { address, text } => self.draft(caller, &address, text, effects),
+        }
+    }
+
+    fn or_refuse_login(
+        &mut self,
+        caller: &Caller,
+        name: &str,
+        done: Result<Option<Reply>, Refusal>,
+        effects: &mut Vec<Effect>,
+    ) -> Result<Option<Reply>, Refusal> {
+        if let Err(refusal) = done {
+            let own = self.users.get(&caller.user).map(|user| user.name.clone());
+            let name =
+                if name.is_empty() { own.as_ref().map_or("", |own| own.as_str()) } else { name };
+            self.refuse_entry(caller.call(), name, refusal, effects);
+        }
+        Ok(None)
     }
 
     /// A named room, whether the user is in it or not.
@@ -88,23 +176,6 @@ impl Hub {
         }
     }
 
-    /// The private chat with somebody, if there is one already.
-    pub(crate) fn private_with(
-        &self,
-        user: UserId,
-        name: &UserName,
-    ) -> Result<(UserId, Option<RoomId>), Refusal> {
-        let other = self.names.find(name).ok_or_else(|| {
-            Refusal::new(ErrorCode::NoSuchUser, format!("Nobody here is called {name}."))
-        })?;
-        if other == user {
-            return Err(Refusal::new(ErrorCode::ToSelf, "That is you."));
-        }
-        let privates = self.users.get(&user).map_or(&[][..], |user| &user.privates);
-        let room = privates.iter().find(|(with, _)| *with == other).map(|(_, room)| *room);
-        Ok((other, room))
-    }
-
     /// A conversation that the user takes part in.
     pub(crate) fn conversation(
         &self,
@@ -113,9 +184,13 @@ impl Hub {
     ) -> Result<RoomId, Refusal> {
         match address {
             RoomAddress::Room(name) => self.joined_room(user, name).map(Room::id),
-            RoomAddress::User(name) => self.private_with(user, name)?.1.ok_or_else(|| {
-                Refusal::new(ErrorCode::NoSuchRoom, format!("Nothing was said with {name} yet."))
-            }),
+            RoomAddress::User(name) => {
+                let other = self.other(user, name)?;
+                self.private_room(user, other).ok_or_else(|| {
+                    let text = format!("You have no private chat with {name}.");
+                    Refusal::new(ErrorCode::NoSuchRoom, text)
+                })
+            }
         }
     }
 }

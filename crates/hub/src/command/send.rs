@@ -1,16 +1,13 @@
 //! `send`: a message is admitted and gets its number.
 
 use super::Caller;
+use super::link::Wanted;
 use crate::hub::Hub;
 use crate::instance::{Known, SendState};
-use crate::room::Room;
 use crate::sequencer::not_stored;
-use crate::session::Attachment;
 use crate::{Effect, Refusal};
-use hubbub_protocol::frame::Retention;
-use hubbub_protocol::record::{RoomKind, RoomRecord};
 use hubbub_protocol::{
-    Body, Counter, ErrorCode, Event, Instance, RoomAddress, RoomId, UserId, UserName, limits,
+    Body, Counter, ErrorCode, Event, Instance, RoomAddress, RoomId, UserId, limits,
 };
 use std::sync::Arc;
 
@@ -21,9 +18,10 @@ impl Hub {
         address: &RoomAddress,
         body: Body,
         counter: Option<Counter>,
+        hold: bool,
         effects: &mut Vec<Effect>,
     ) {
-        if let Err(refusal) = self.try_send(caller, address, body, counter, effects) {
+        if let Err(refusal) = self.try_send(caller, address, body, counter, hold, effects) {
             self.refuse_send(caller.session, caller.tag, refusal, effects);
         }
     }
@@ -34,6 +32,7 @@ impl Hub {
         address: &RoomAddress,
         body: Body,
         counter: Option<Counter>,
+        hold: bool,
         effects: &mut Vec<Effect>,
     ) -> Result<(), Refusal> {
         let send = counter.map(|counter| self.numbered(caller, counter)).transpose()?;
@@ -65,7 +64,24 @@ impl Hub {
         }
         let room_id = match address {
             RoomAddress::Room(name) => self.joined_room(caller.user, name)?.id(),
-            RoomAddress::User(name) => self.open_private(caller, name, effects)?,
+            RoomAddress::User(name) => {
+                let other = self.other(caller.user, name)?;
+                match self.want_link(caller, other, effects)? {
+                    Wanted::Open(room) => {
+                        self.need_place_with(other, room)?;
+                        room
+                    }
+                    Wanted::Asked { .. } if hold => {
+                        return self.hold_text(caller, other, body, effects);
+                    }
+                    Wanted::Asked { .. } => {
+                        let text = format!(
+                            "{name} was asked for a private chat and has not agreed yet: this message was not sent."
+                        );
+                        return Err(Refusal::new(ErrorCode::NotAccepted, text));
+                    }
+                }
+            }
         };
         let (Some(room), Some(user)) = (self.rooms.get(&room_id), self.users.get(&caller.user))
         else {
@@ -107,51 +123,47 @@ impl Hub {
         Ok(((instance, counter), known))
     }
 
-    /// The private chat with somebody, made now if there is none: it attaches all sessions of both.
-    fn open_private(
-        &mut self,
-        caller: &Caller,
-        name: &UserName,
-        effects: &mut Vec<Effect>,
-    ) -> Result<RoomId, Refusal> {
-        let (other, room) = self.private_with(caller.user, name)?;
-        if let Some(room) = room {
-            return Ok(room);
-        }
-        let side = |id: &UserId| self.users.get(id);
-        let (Some(one), Some(two)) = (side(&caller.user), side(&other)) else {
-            return Err(Refusal::new(
-                ErrorCode::NoSuchUser,
-                format!("Nobody here is called {name}."),
-            ));
+    /// Whether a message for somebody who is away can wait for them.
+    fn need_place_with(&self, other: UserId, room: RoomId) -> Result<(), Refusal> {
+        let (Some(user), Some(room)) = (self.users.get(&other), self.rooms.get(&room)) else {
+            return Ok(());
         };
-        if one.privates.len().max(two.privates.len()) >= limits::PRIVATES_PER_USER
-            || !self.has_place_for_room()
-        {
-            let text = format!("You or {name} have as many private chats as can be had at once.");
-            return Err(Refusal::new(ErrorCode::Limit, text));
+        if user.is_present {
+            return Ok(());
         }
-        let mut sides = [one.author(), two.author()];
-        sides.sort_by_key(|side| side.id);
-        let id = RoomId(self.fresh_id());
-        let kind = RoomKind::Private(sides);
-        let retention = Retention::Forever;
-        self.rooms
-            .insert(id, Room::new(RoomRecord { id, kind, retention, created: caller.now.wall }));
-        self.attach_side(caller.user, other, id, effects);
-        self.attach_side(other, caller.user, id, effects);
-        Ok(id)
+        let heard = user.ties.place_ref(room.id()).map_or(0, |place| place.heard.1.0);
+        if room.head.0.saturating_sub(heard) < limits::AWAY_MESSAGES {
+            return Ok(());
+        }
+        let text = format!(
+            "{} is away, and {} messages wait for them already. Send it when they are back.",
+            user.name,
+            limits::AWAY_MESSAGES
+        );
+        Err(Refusal::new(ErrorCode::AwayFull, text))
     }
 
-    fn attach_side(&mut self, user: UserId, other: UserId, id: RoomId, effects: &mut Vec<Effect>) {
-        let Some(user) = self.users.get_mut(&user) else { return };
-        user.privates.push((other, id));
-        let Some(room) = self.rooms.get_mut(&id) else { return };
-        for &session_id in &user.sessions {
-            let Some(session) = self.sessions.get_mut(&session_id) else { continue };
-            session.rooms.push((id, Attachment::Live));
-            room.attached += 1;
-            effects.push(Effect::Subscribe { session: session_id, room: id });
+    /// Keeps a message in the session until its recipient agrees.
+    fn hold_text(
+        &mut self,
+        caller: &Caller,
+        other: UserId,
+        body: Body,
+        effects: &mut Vec<Effect>,
+    ) -> Result<(), Refusal> {
+        let Some(session) = self.sessions.get_mut(&caller.session) else { return Ok(()) };
+        if session.held_texts.len() >= limits::HELD_TEXTS {
+            let text = format!(
+                "{} messages wait for an answer already: this one was not kept.",
+                limits::HELD_TEXTS
+            );
+            return Err(Refusal::new(ErrorCode::NotAccepted, text));
         }
+        session.held_texts.push((other, body));
+        let held = session.held_texts.iter().filter(|(to, _)| *to == other).count();
+        let held = u32::try_from(held).unwrap_or(u32::MAX);
+        let answer = self.asked(other, held)?;
+        self.answer_send(caller.session, caller.tag, answer, effects);
+        Ok(())
     }
 }

@@ -1,20 +1,51 @@
 //! A hub with hands: says commands, plays the store, and collects what comes out.
 
+#![allow(dead_code, reason = "each test uses a part of it")]
+
 use hubbub_hub::*;
-use hubbub_protocol::frame::{CatchUp, MemberChange, Retention};
-use hubbub_protocol::record::Record;
+use hubbub_protocol::frame::Retention;
+use hubbub_protocol::record::{Record, Snapshot};
 use hubbub_protocol::*;
 use std::sync::Arc;
+
+pub(crate) mod fold;
+mod words;
+
+use fold::fold;
+pub(crate) use words::describe;
 
 pub(crate) struct World {
     pub(crate) hub: Hub,
     pub(crate) now: Now,
     pub(crate) effects: Vec<Effect>,
+    config: HubConfig,
+    epoch: Epoch,
     sessions: u32,
     /// The newest ticket that was asked to be persisted.
     pub(crate) ticket: Ticket,
-    /// Events that were asked to be persisted.
+    /// What was asked to be persisted.
     pub(crate) records: Vec<Record>,
+    /// How many of them are durable.
+    pub(crate) durable: usize,
+    is_stopped: bool,
+}
+
+/// A password of the right form.
+pub(crate) fn password() -> Password {
+    Password::chosen("open sesame").expect("a valid password")
+}
+
+/// What the workers would make of one.
+pub(crate) fn credentials(data: &str) -> hubbub_protocol::account::Credentials {
+    let kind = hubbub_protocol::account::CredentialKind::Argon2id;
+    vec![hubbub_protocol::account::Credential { kind, data: data.into() }].into()
+}
+
+/// The token of the session that connected as this number.
+pub(crate) fn token(slot: u32) -> ResumeToken {
+    let mut token = [0; 16];
+    token[..4].copy_from_slice(&slot.to_le_bytes());
+    ResumeToken(token)
 }
 
 pub(crate) fn user(name: &str) -> UserName {
@@ -39,38 +70,95 @@ impl World {
 
     pub(crate) fn with(config: HubConfig) -> Self {
         let mut effects = Vec::new();
-        let hub = Hub::new(config, Epoch(7), Vec::new(), &mut effects);
+        let epoch = Epoch(7);
+        let hub = Hub::new(config.clone(), epoch, Snapshot::default(), &mut effects);
         Self {
             hub,
+            config,
+            epoch,
             now: Now::default(),
             effects,
             sessions: 0,
             ticket: Ticket(0),
             records: Vec::new(),
+            durable: 0,
+            is_stopped: false,
         }
     }
 
-    pub(crate) fn input(&mut self, input: Input) {
+    /// The server is cut off and begins again with what is durable.
+    pub(crate) fn restart(&mut self) {
+        self.records.truncate(self.durable);
+        self.epoch = Epoch(self.epoch.0 + 1);
+        self.effects.clear();
+        self.is_stopped = false;
+        self.ticket = Ticket(0);
         let mut effects = Vec::new();
-        self.hub.handle(self.now, input, &mut effects);
-        for effect in &effects {
+        self.hub = Hub::new(self.config.clone(), self.epoch, fold(&self.records), &mut effects);
+        self.note(&effects);
+        self.effects.extend(effects);
+        self.persist();
+    }
+
+    /// The server stops in order, and begins again.
+    pub(crate) fn stop_and_start(&mut self) {
+        self.input(Input::Shutdown);
+        self.persist();
+        self.restart();
+    }
+
+    /// The store does not take what was asked since the last time.
+    pub(crate) fn fail(&mut self) {
+        self.records.truncate(self.durable);
+        self.input(Input::CommitFailed);
+    }
+
+    /// The store works again.
+    pub(crate) fn recover(&mut self) {
+        self.recover_with(Vec::new());
+    }
+
+    pub(crate) fn recover_with(&mut self, survivors: Vec<Survivor>) {
+        self.epoch = Epoch(self.epoch.0 + 1);
+        let epoch = self.epoch;
+        self.input(Input::Recovered { epoch, survivors });
+    }
+
+    fn note(&mut self, effects: &[Effect]) {
+        for effect in effects {
             if let Effect::Persist { ticket, record } = effect {
+                assert_eq!(ticket.0, self.ticket.0 + 1, "tickets rise by one");
                 self.ticket = *ticket;
                 self.records.push(record.clone());
             }
         }
+    }
+
+    pub(crate) fn input(&mut self, input: Input) {
+        // After it, nothing is asked of the hub any more but what was begun.
+        self.is_stopped |= matches!(input, Input::Shutdown);
+        let is_end = self.is_stopped;
+        let mut effects = Vec::new();
+        self.hub.handle(self.now, input, &mut effects);
+        self.note(&effects);
         self.effects.extend(effects);
+        // It looks at everything, so not in crowds.
+        if !is_end && self.hub.figures().sessions < 100 {
+            assert_eq!(self.hub.inconsistency(), None);
+        }
     }
 
     pub(crate) fn wait(&mut self, ms: u64) {
         self.now.mono = self.now.mono.plus(ms);
+        self.now.wall = WallMs(self.now.wall.0 + ms);
         self.input(Input::Tick);
     }
 
     pub(crate) fn connect(&mut self, resumable: bool) -> SessionId {
         self.sessions += 1;
         let session = SessionId::new(0, 1, self.sessions);
-        let arrival = Arrival { peer: ([127, 0, 0, 1], 9).into(), resumable };
+        let door = if resumable { DoorKind::Native } else { DoorKind::Plain };
+        let arrival = Arrival { peer: ([127, 0, 0, 1], 9).into(), door, resumable };
         self.input(Input::Connected { session, arrival });
         session
     }
@@ -90,9 +178,9 @@ impl World {
         instance: Option<Instance>,
         resume: Option<ResumeToken>,
     ) {
-        let fresh = ResumeToken([session.slot() as u8; 16]);
+        let fresh = token(session.slot());
         let name = name.map(user);
-        self.tell(session, Command::Hello { name, instance, resume, fresh });
+        self.tell(session, Command::Hello { name, instance, resume, fresh, entry: None });
         if let Some(instance) = instance {
             let sends = Some(Vec::new());
             self.input(Input::SendsLoaded { session, instance, sends });
@@ -145,12 +233,115 @@ impl World {
     ) {
         let body = Body::Text { text: Text::parse(text).expect("a valid text") };
         let counter = counter.map(Counter);
-        self.tell(session, Command::Send { address: to(address), body, counter });
+        let hold = false;
+        self.tell(session, Command::Send { address: to(address), body, counter, hold });
+    }
+
+    /// Says something that waits in the session until the other agrees.
+    pub(crate) fn hold(&mut self, session: SessionId, address: &str, text: &str) {
+        let body = Body::Text { text: Text::parse(text).expect("a valid text") };
+        self.tell(session, Command::Send { address: to(address), body, counter: None, hold: true });
+    }
+
+    /// A hello with a password or a registration, up to the work on the password.
+    pub(crate) fn enter(&mut self, session: SessionId, name: &str, entry: Entry) {
+        let fresh = token(session.slot());
+        let (name, entry) = (Some(user(name)), Some(entry));
+        self.tell(session, Command::Hello { name, instance: None, resume: None, fresh, entry });
+    }
+
+    pub(crate) fn passwords(&mut self, session: SessionId, outcome: PasswordOutcome) {
+        self.input(Input::PasswordsDone { session, outcome });
+    }
+
+    /// A new account, with its first session, on a door with resume tokens. Takes the effects away.
+    pub(crate) fn account(&mut self, name: &str) -> SessionId {
+        let session = self.connect(true);
+        self.enter(session, name, Entry::Register { password: password(), invite: None });
+        self.passwords(session, PasswordOutcome::Made(credentials(name)));
+        self.persist();
+        self.take();
+        session
+    }
+
+    /// The guest becomes an account. Takes the effects away.
+    pub(crate) fn register(&mut self, session: SessionId) {
+        self.tell(session, Command::Register { password: password(), invite: None });
+        self.passwords(session, PasswordOutcome::Made(credentials("made")));
+        self.persist();
+        self.take();
+    }
+
+    /// A further session of an account. Takes the effects away.
+    pub(crate) fn login(&mut self, name: &str) -> SessionId {
+        let session = self.connect(true);
+        self.log_in_on(session, name);
+        self.persist();
+        self.take();
+        session
+    }
+
+    pub(crate) fn log_in_on(&mut self, session: SessionId, name: &str) {
+        self.enter(session, name, Entry::Password(password()));
+        self.passwords(session, PasswordOutcome::Checked(true));
+    }
+
+    /// A session comes back with the token that this session had.
+    pub(crate) fn resume(&mut self, slot: u32) -> SessionId {
+        let session = self.connect(true);
+        self.hello_as(session, None, None, Some(token(slot)));
+        session
+    }
+
+    /// Two users agree to a private chat. Takes the effects away.
+    pub(crate) fn link(&mut self, one: SessionId, name: &str, two: SessionId, other: &str) {
+        self.tell(one, Command::Ask { name: user(other) });
+        self.tell(two, Command::Accept { name: user(name) });
+        self.persist();
+        self.take();
+    }
+
+    pub(crate) fn quit(&mut self, session: SessionId) {
+        self.tell(session, Command::Quit);
+    }
+
+    /// The entries of the audit log: act, name and reason.
+    pub(crate) fn audit(&self) -> Vec<String> {
+        let entry = |record: &Record| match record {
+            Record::Audit(entry) => {
+                Some(format!("{} {} {}", entry.act.word(), entry.name, entry.reason))
+            }
+            _ => None,
+        };
+        self.records.iter().filter_map(entry).collect()
+    }
+
+    /// Some of what was asked to be persisted is durable.
+    pub(crate) fn persist_some(&mut self, count: usize) {
+        self.durable = self.records.len().min(self.durable + count);
+        let rest = (self.records.len() - self.durable) as u64;
+        self.input(Input::Persisted { upto: Ticket(self.ticket.0 - rest) });
+    }
+
+    /// The store fails, but had kept the first of what it was given.
+    pub(crate) fn fail_with(&mut self, kept: usize) -> Vec<Survivor> {
+        self.records.truncate(self.durable + kept);
+        let survivor = |record: &Record| match record {
+            Record::Event { event, send } => {
+                Some(Survivor { event: Arc::clone(event), send: *send })
+            }
+            _ => None,
+        };
+        let survivors = self.records[self.durable..].iter().filter_map(survivor).collect();
+        self.durable = self.records.len();
+        self.input(Input::CommitFailed);
+        survivors
     }
 
     /// Everything that was asked to be persisted is durable.
     pub(crate) fn persist(&mut self) {
         let upto = self.ticket;
+        self.durable = self.records.len();
         self.input(Input::Persisted { upto });
     }
 
@@ -158,9 +349,17 @@ impl World {
         self.input(Input::Disconnected { session, departure: Departure::Lost });
     }
 
-    /// What came out since the last time, in short words.
+    /// What came out since the last time, in short words. Without the audit log, which has its own
+    /// tests.
     pub(crate) fn take(&mut self) -> Vec<String> {
-        std::mem::take(&mut self.effects).iter().map(describe).collect()
+        let effects = std::mem::take(&mut self.effects);
+        let is_audit = |effect: &&Effect| {
+            matches!(
+                effect,
+                Effect::Persist { record: Record::Audit(_) | Record::AuditTrim { .. }, .. }
+            )
+        };
+        effects.iter().filter(|effect| !is_audit(effect)).map(describe).collect()
     }
 
     /// The stored events of a room.
@@ -179,73 +378,5 @@ impl World {
             _ => None,
         };
         self.effects.iter().rev().find_map(head).expect("somebody joined")
-    }
-}
-
-fn describe(effect: &Effect) -> String {
-    match effect {
-        Effect::Persist { record: Record::Event { event, .. }, .. } => {
-            format!("persist {}:{}", event.seq, event.body.text())
-        }
-        Effect::Persist { record: Record::Room(_), .. } => "persist room".into(),
-        Effect::Persist { record: Record::RoomGone(_), .. } => "persist room gone".into(),
-        Effect::Reply { session, reply, .. } => format!("{} {}", session.slot(), answer(reply)),
-        Effect::Deliver { delivery, except, .. } => {
-            let except = except.map_or(String::new(), |session| format!(" but {}", session.slot()));
-            match delivery {
-                Delivery::Message { address, event } => {
-                    let Event { from, seq, body, .. } = &**event;
-                    format!("to {address}{except}: {seq} <{}> {}", from.name, body.text())
-                }
-                Delivery::Member { room, user, change, members } => {
-                    let change = match change {
-                        MemberChange::Joined => "joined",
-                        MemberChange::Left => "left",
-                        MemberChange::Quit => "quit",
-                        MemberChange::Lost => "lost",
-                    };
-                    format!("to {room}: {} {change} ({members})", user.name)
-                }
-                Delivery::Count { room, members } => format!("to {room}: {members} members"),
-            }
-        }
-        Effect::Subscribe { session, .. } => format!("{} subscribed", session.slot()),
-        Effect::Unsubscribe { session, .. } => format!("{} unsubscribed", session.slot()),
-        Effect::Read { session, after } => {
-            format!("read for {} after {}", session.slot(), after.seq)
-        }
-        Effect::Page { session, events, .. } => {
-            let seqs: Vec<u64> = events.iter().map(|event| event.seq.0).collect();
-            format!("{} page {seqs:?}", session.slot())
-        }
-        Effect::Live { session, head } => format!("{} live at {}", session.slot(), head.seq),
-        Effect::ReadHistory { session, .. } => format!("{} may read", session.slot()),
-        Effect::LoadSends { session, .. } => format!("load sends for {}", session.slot()),
-        Effect::Close { session, code } => format!("close {}: {}", session.slot(), code.code()),
-    }
-}
-
-fn answer(reply: &Reply) -> String {
-    match reply {
-        Reply::Welcome { user, resumed, .. } => {
-            format!("welcome {}{}", user.name, if *resumed { " back" } else { "" })
-        }
-        Reply::Joined { address, head, catch_up, members, .. } => {
-            let how = match catch_up {
-                CatchUp::Live => "live",
-                CatchUp::Pages => "pages",
-                CatchUp::Reset => "reset",
-            };
-            format!("joined {address} at {} {how} ({members})", head.seq)
-        }
-        Reply::Left { room, .. } => format!("left {room}"),
-        Reply::Sent { position, repeated, .. } => {
-            format!("sent {}{}", position.seq, if *repeated { " again" } else { "" })
-        }
-        Reply::Rooms { rooms, .. } => format!("{} rooms", rooms.len()),
-        Reply::Members { members, count, .. } => format!("{} of {count} members", members.len()),
-        Reply::Users { users, count, .. } => format!("{} of {count} users", users.len()),
-        Reply::Pong { .. } => "pong".into(),
-        Reply::Refused(refusal) => format!("refused {}", refusal.code.code()),
     }
 }

@@ -96,6 +96,12 @@ impl Running {
         Self { child, out, err, stdin }
     }
 
+    /// Types a line. Whether it arrives, only the answer shows.
+    pub fn type_line(&mut self, line: &str) {
+        let stdin = self.stdin.as_mut().expect("its input is open");
+        let _ = stdin.write_all(format!("{line}\n").as_bytes());
+    }
+
     pub fn signal(&self, name: &str) {
         let pid = self.child.id().to_string();
         let status = Command::new("kill").args(["-s", name, &pid]).status().expect("kill runs");
@@ -145,8 +151,14 @@ impl Serve {
     }
 
     pub fn at(listen: &str, data: &Path) -> Self {
+        Self::with(listen, data, &[])
+    }
+
+    /// With more options.
+    pub fn with(listen: &str, data: &Path, more: &[&str]) -> Self {
         let data = data.to_str().expect("UTF-8");
-        let process = Running::start(hubbub(&["serve", "--listen", listen, "--data", data]));
+        let serve = ["serve", "--listen", listen, "--data", data];
+        let process = Running::start(hubbub(&[&serve, more].concat()));
         let line = process.out.until("listening on ");
         let address = line.split(' ').nth(2).expect("an address").to_owned();
         Self { process, address }
@@ -162,6 +174,14 @@ impl Serve {
         self.process.signal("TERM");
         self.process.wait()
     }
+}
+
+/// Somebody with netcat, which shuts down its side at the end of its input.
+pub fn netcat(serve: &Serve) -> Running {
+    let (host, port) = serve.address.rsplit_once(':').expect("an address");
+    let mut command = Command::new("nc");
+    command.args(["-N", host, port]);
+    Running::start(command)
 }
 
 /// `hubbub tail` of a room, after it has begun.

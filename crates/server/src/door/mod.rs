@@ -6,8 +6,8 @@ pub mod plain;
 mod unspoken;
 
 use crate::admit::Asked;
-use hubbub_hub::{Command, Delivery, Reply, Tag};
-use hubbub_protocol::{CloseCode, Event, Position, RoomAddress, RoomId};
+use hubbub_hub::{Command, Delivery, Notice, Reply, Tag};
+use hubbub_protocol::{CloseCode, DoorKind, Event, Position, RoomAddress, RoomId, UserId};
 use hubbub_store::HistoryPage;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -36,6 +36,13 @@ pub enum Variant {
     PlainHereCrlf,
     /// The same for a telnet that wants CR LF.
     PlainElsewhereCrlf,
+    /// A line of a private chat: one's own messages from another session say to whom they went.
+    PlainPrivate {
+        /// Who reads it.
+        me: UserId,
+        /// Whether it is a telnet that wants CR LF.
+        crlf: bool,
+    },
 }
 
 /// The forms of one delivery that were needed so far.
@@ -45,24 +52,38 @@ pub struct Encoded([Option<Rc<[u8]>>; 5]);
 impl Encoded {
     /// The delivery in this form.
     pub fn get(&mut self, variant: Variant, delivery: &Delivery) -> Rc<[u8]> {
-        let slot = &mut self.0[variant as usize];
-        Rc::clone(slot.get_or_insert_with(|| {
-            let mut out = Vec::with_capacity(256);
-            let focus = match variant {
-                Variant::Native => {
-                    native::delivery(delivery, &mut out);
-                    return out.into();
-                }
-                Variant::PlainHere | Variant::PlainHereCrlf => true,
-                Variant::PlainElsewhere | Variant::PlainElsewhereCrlf => false,
-            };
-            plain::delivery(delivery, focus, &mut out);
-            if matches!(variant, Variant::PlainHereCrlf | Variant::PlainElsewhereCrlf) {
-                out = plain::with_crlf(&out);
-            }
-            out.into()
-        }))
+        let slot = match variant {
+            Variant::Native => 0,
+            Variant::PlainHere => 1,
+            Variant::PlainElsewhere => 2,
+            Variant::PlainHereCrlf => 3,
+            Variant::PlainElsewhereCrlf => 4,
+            // For few sessions of two users: not worth keeping.
+            Variant::PlainPrivate { .. } => return encode(variant, delivery),
+        };
+        let slot = &mut self.0[slot];
+        Rc::clone(slot.get_or_insert_with(|| encode(variant, delivery)))
     }
+}
+
+fn encode(variant: Variant, delivery: &Delivery) -> Rc<[u8]> {
+    let mut out = Vec::with_capacity(256);
+    let (here, me, crlf) = match variant {
+        Variant::Native => {
+            native::delivery(delivery, &mut out);
+            return out.into();
+        }
+        Variant::PlainHere => (true, None, false),
+        Variant::PlainElsewhere => (false, None, false),
+        Variant::PlainHereCrlf => (true, None, true),
+        Variant::PlainElsewhereCrlf => (false, None, true),
+        Variant::PlainPrivate { me, crlf } => (false, Some(me), crlf),
+    };
+    plain::delivery(delivery, here, me, &mut out);
+    if crlf {
+        out = plain::with_crlf(&out);
+    }
+    out.into()
 }
 
 impl Door {
@@ -78,19 +99,19 @@ impl Door {
     pub fn too_long(&mut self) -> Asked {
         match self {
             Door::Native(door) => door.too_long(),
-            Door::Plain(_) => plain::Plain::too_long(),
+            Door::Plain(door) => door.too_long(),
         }
     }
 
     /// Says an answer. Returns a command that belongs to the same request (the next page of a
-    /// list, the lobby after the welcome): the request counts as unanswered until its answer.
+    /// list, the rooms after the welcome): the request counts as unanswered until its answer.
     pub fn reply(&mut self, tag: Tag, reply: Reply, out: &mut Vec<u8>) -> Option<Command> {
         match self {
             Door::Native(_) => {
                 native::reply(tag, reply, out);
                 None
             }
-            Door::Plain(door) => door.reply(reply, out),
+            Door::Plain(door) => door.reply(tag, reply, out),
         }
     }
 
@@ -112,8 +133,7 @@ impl Door {
     pub fn page(&mut self, room: RoomId, events: &[Arc<Event>], out: &mut Vec<u8>) {
         match self {
             Door::Native(_) => native::page(room, events, out),
-            // Plain connections don't catch up: they have no position to go on from.
-            Door::Plain(_) => {}
+            Door::Plain(door) => door.page(room, events, out),
         }
     }
 
@@ -121,7 +141,24 @@ impl Door {
     pub fn live(&mut self, head: Position, out: &mut Vec<u8>) {
         match self {
             Door::Native(_) => native::live(head, out),
-            Door::Plain(_) => {}
+            Door::Plain(door) => door.live(head),
+        }
+    }
+
+    /// Says what was not asked for.
+    pub fn notice(&mut self, notice: Notice, out: &mut Vec<u8>) {
+        match self {
+            Door::Native(_) => native::notice(notice, out),
+            Door::Plain(door) => door.notice(notice, out),
+        }
+    }
+
+    /// Which door it is.
+    #[must_use]
+    pub fn kind(&self) -> DoorKind {
+        match self {
+            Door::Native(_) => DoorKind::Native,
+            Door::Plain(_) => DoorKind::Plain,
         }
     }
 

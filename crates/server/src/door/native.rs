@@ -1,13 +1,13 @@
 //! The native door: one JSON object a line (`docs/protocol.md`).
 
+mod request;
+
 use crate::admit::Asked;
-use hubbub_hub::{Command, Delivery, Refusal, Reply, Tag};
-use hubbub_protocol::frame::{
-    ClientFrame, Limits, MessageKind, Request, ServerFrame, Target, write_line,
-};
+use hubbub_hub::{Delivery, Notice, Refusal, Reply, Tag};
+use hubbub_protocol::frame::{ClientFrame, Limits, ServerFrame, Target, write_line};
 use hubbub_protocol::{
-    Body, CloseCode, ErrorCode, Event, Position, ResumeToken, RoomAddress, RoomId, RoomName, Text,
-    UserName, VERSIONS, limits, sanitize,
+    CloseCode, ErrorCode, Event, Position, ResumeToken, RoomAddress, RoomId, VERSIONS, limits,
+    sanitize,
 };
 use hubbub_store::HistoryPage;
 use serde::{Deserialize, Serialize};
@@ -29,13 +29,14 @@ pub(crate) const LIMITS: Limits = Limits {
 #[derive(Debug)]
 pub struct Native {
     bad_lines: u32,
-    fresh: ResumeToken,
+    fresh: [ResumeToken; 2],
 }
 
 impl Native {
-    /// For a new connection; `fresh` is the random token that its user gets.
+    /// For a new connection; `fresh` are the random tokens that its user gets: at `hello`, and at a
+    /// `login` after it.
     #[must_use]
-    pub fn new(fresh: ResumeToken) -> Self {
+    pub fn new(fresh: [ResumeToken; 2]) -> Self {
         Self { bad_lines: 0, fresh }
     }
 
@@ -95,21 +96,6 @@ fn refuse(code: ErrorCode, text: impl ToString) -> Refusal {
     Refusal { code, text: text.to_string(), suggestion: None }
 }
 
-fn user_name(name: &str) -> Result<UserName, Refusal> {
-    UserName::parse(name).map_err(|error| refuse(ErrorCode::NameInvalid, error))
-}
-
-fn room_name(name: &str) -> Result<RoomName, Refusal> {
-    RoomName::parse(name).map_err(|error| refuse(ErrorCode::RoomInvalid, error))
-}
-
-fn address(target: &Target) -> Result<RoomAddress, Refusal> {
-    Ok(match target {
-        Target::Room(name) => RoomAddress::Room(room_name(name)?),
-        Target::User(name) => RoomAddress::User(user_name(name)?),
-    })
-}
-
 fn target(address: &RoomAddress) -> Target {
     match address {
         RoomAddress::Room(name) => Target::Room(name.as_str().to_owned()),
@@ -117,46 +103,9 @@ fn target(address: &RoomAddress) -> Target {
     }
 }
 
-impl Native {
-    fn command(&self, request: Request) -> Result<Command, Refusal> {
-        Ok(match request {
-            Request::Hello { versions, name, instance, resume } => {
-                let offered = versions.iter().take(limits::VERSIONS_OFFERED);
-                if !offered.clone().any(|version| VERSIONS.contains(version)) {
-                    let text = format!("This server speaks the versions {VERSIONS:?}.");
-                    return Err(refuse(ErrorCode::Version, text));
-                }
-                let name = name.as_deref().map(user_name).transpose()?;
-                Command::Hello { name, instance, resume, fresh: self.fresh }
-            }
-            Request::Join { target, after, retention } => {
-                Command::Join { address: address(&target)?, after, retention }
-            }
-            Request::Leave { room } => Command::Leave { room: room_name(&room)? },
-            Request::Send { target, text, kind, counter } => {
-                let text = Text::parse(&text).map_err(|e| refuse(ErrorCode::TextInvalid, e))?;
-                let body = match kind {
-                    MessageKind::Text => Body::Text { text },
-                    MessageKind::Action => Body::Action { text },
-                };
-                Command::Send { address: address(&target)?, body, counter }
-            }
-            Request::History { target, page, limit } => {
-                let limit = limit.unwrap_or(limits::PAGE);
-                Command::History { address: address(&target)?, page, limit }
-            }
-            Request::Rooms { after } => Command::Rooms { after },
-            Request::Members { room, after } => Command::Members { room: room_name(&room)?, after },
-            Request::Users { after } => Command::Users { after },
-            Request::Ping => Command::Ping,
-            Request::Quit => Command::Quit,
-        })
-    }
-}
-
 pub(crate) fn reply(id: Tag, reply: Reply, out: &mut Vec<u8>) {
     let frame = match reply {
-        Reply::Welcome { user, token, resumed, epoch, lobby, time, rooms, privates } => {
+        Reply::Welcome { user, token, resumed, account, epoch, lobby, time, rooms, privates } => {
             ServerFrame::Welcome {
                 id,
                 version: VERSIONS[0],
@@ -164,6 +113,7 @@ pub(crate) fn reply(id: Tag, reply: Reply, out: &mut Vec<u8>) {
                 user,
                 resume: token,
                 resumed,
+                account,
                 epoch,
                 lobby,
                 rooms,
@@ -172,10 +122,26 @@ pub(crate) fn reply(id: Tag, reply: Reply, out: &mut Vec<u8>) {
                 time,
             }
         }
-        Reply::Joined { address, head, catch_up, retention, members, created } => {
+        Reply::Joined { address, head, catch_up, retention, members, created, read, draft } => {
             let target = target(&address);
-            ServerFrame::Joined { id, target, head, catch_up, retention, members, created }
+            ServerFrame::Joined {
+                id,
+                target,
+                head,
+                catch_up,
+                retention,
+                members,
+                created,
+                read,
+                draft,
+            }
         }
+        Reply::Done => ServerFrame::Done { id },
+        Reply::You { user, account } => ServerFrame::You { id, user, account },
+        // What waits, waits in the client: `held` is 0 on this door.
+        Reply::Asked { .. } => ServerFrame::Done { id },
+        Reply::Logins { logins } => ServerFrame::Logins { id, logins },
+        Reply::Links { links, next } => ServerFrame::Links { id, links, next },
         Reply::Left { room, .. } => ServerFrame::Left { id, room },
         Reply::Sent { position, time, repeated } => {
             ServerFrame::Sent { id, position, time, repeated }
@@ -222,6 +188,25 @@ pub(crate) fn live(head: Position, out: &mut Vec<u8>) {
     write_line(&ServerFrame::Live { head }, out);
 }
 
+pub(crate) fn notice(notice: Notice, out: &mut Vec<u8>) {
+    let frame = match notice {
+        Notice::Link { user, state, .. } => ServerFrame::Link { user, state },
+        Notice::LinkRenamed { user, old } => ServerFrame::LinkRenamed { user, old },
+        Notice::Invited { room, from } => ServerFrame::Invited { room, from },
+        Notice::Declined { room, user } => ServerFrame::Declined { room, user },
+        Notice::You { user, account } => ServerFrame::You { id: None, user, account },
+        Notice::Entered { room } => ServerFrame::Entered { room },
+        Notice::Gone { room, .. } => ServerFrame::Gone { room },
+        Notice::Marked { address, seq } => ServerFrame::Marked { target: target(&address), seq },
+        Notice::Drafted { address, text } => {
+            ServerFrame::Drafted { target: target(&address), text }
+        }
+        // Nothing waits in a session of this door.
+        Notice::Dropped { .. } | Notice::NotStored { .. } => return,
+    };
+    write_line(&frame, out);
+}
+
 pub(crate) fn close(code: CloseCode, out: &mut Vec<u8>) {
     let text = code.text().to_owned();
     write_line(&ServerFrame::Close { code, next: code.next(), text }, out);
@@ -248,6 +233,10 @@ pub(crate) fn delivery(delivery: &Delivery, out: &mut Vec<u8>) {
                 out,
             );
         }
+        Delivery::Renamed { room, user, old } => {
+            let (room, user, old) = (room.clone(), user.clone(), old.clone());
+            write_line(&ServerFrame::Renamed { room, user, old }, out);
+        }
         Delivery::Count { room, members } => {
             write_line(&ServerFrame::Count { room: room.clone(), members: *members }, out);
         }
@@ -257,7 +246,7 @@ pub(crate) fn delivery(delivery: &Delivery, out: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hubbub_protocol::{Author, Epoch, Seq, UserId, WallMs};
+    use hubbub_protocol::{Author, Body, Epoch, RoomName, Seq, Text, UserId, UserName, WallMs};
     use proptest::prelude::*;
 
     #[test]
@@ -288,7 +277,7 @@ mod tests {
 
     #[test]
     fn a_refusal_keeps_the_id_and_names_the_rule() {
-        let mut door = Native::new(ResumeToken([0; 16]));
+        let mut door = Native::new([ResumeToken([0; 16]); 2]);
         let refused = |asked| match asked {
             Some(Asked::Refused(tag, refusal)) => (tag, refusal.code),
             other => panic!("{other:?}"),
@@ -311,7 +300,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_line_panics_and_refusals_are_short_and_printable(line in any::<Vec<u8>>()) {
-            if let Some(Asked::Refused(_, refusal)) = Native::new(ResumeToken([0; 16])).decode(&line) {
+            if let Some(Asked::Refused(_, refusal)) = Native::new([ResumeToken([0; 16]); 2]).decode(&line) {
                 prop_assert!(refusal.text.len() <= 1200);
                 prop_assert_eq!(sanitize::for_terminal_line(&refusal.text), refusal.text.as_str());
             }

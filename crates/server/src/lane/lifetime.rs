@@ -46,8 +46,9 @@ impl Lane {
     /// The door is known: the hub hears of the connection.
     pub(super) fn introduce(&mut self, id: SessionId) {
         let Some(conn) = self.conn(id) else { return };
-        let resumable = conn.door.as_ref().is_some_and(crate::door::Door::is_resumable);
-        let arrival = Arrival { peer: conn.peer, resumable };
+        let Some(door) = &conn.door else { return };
+        let arrival =
+            Arrival { peer: conn.peer, door: door.kind(), resumable: door.is_resumable() };
         self.parts.hub.drive_in_burst(Input::Connected { session: id, arrival });
     }
 

@@ -18,7 +18,12 @@ impl Lane {
             && due <= now
         {
             self.undecided.pop_front();
-            self.greet(id);
+            if self.has_unread_bytes(id) {
+                // The lane is late, and not the peer: what it said is looked at first.
+                self.undecided.push_back((now.plus(self.parts.config.sniff_ms), id));
+            } else {
+                self.greet(id);
+            }
         }
         while let Some(&(due, id)) = self.unnamed.front()
             && due <= now
@@ -111,5 +116,14 @@ impl Lane {
 
     pub(super) fn is_finished(&self) -> bool {
         self.finish_by.is_some_and(|by| self.conns.is_empty() || self.now() >= by)
+    }
+
+    /// Whether something of an undecided peer waits to be read.
+    fn has_unread_bytes(&mut self, id: SessionId) -> bool {
+        let Some(conn) = self.conn(id).filter(|conn| conn.phase == Phase::Undecided) else {
+            return false;
+        };
+        let mut byte = [std::mem::MaybeUninit::uninit()];
+        socket2::SockRef::from(&conn.stream).peek(&mut byte).is_ok_and(|bytes| bytes > 0)
     }
 }

@@ -8,6 +8,7 @@ use crate::hub_loop::HubLoop;
 use crate::outbox::Budget;
 use hubbub_hub::{Hub, HubConfig};
 use hubbub_protocol::Epoch;
+use hubbub_protocol::record::Snapshot;
 use std::io::Write;
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
@@ -16,11 +17,12 @@ use std::time::{Duration, Instant};
 fn parts() -> LaneParts {
     let inbox = Arc::<Inbox>::default();
     let mut first = Vec::new();
-    let hub = Hub::new(HubConfig::default(), Epoch(1), Vec::new(), &mut first);
+    let hub = Hub::new(HubConfig::default(), Epoch(1), Snapshot::default(), &mut first);
     let inboxes = vec![Arc::clone(&inbox)];
     let commits = Arc::<CommitQueue>::default();
     let clock = Clock::start();
-    let hub = HubLoop::new(hub, first, inboxes.clone(), commits, Arc::default(), clock);
+    let hub =
+        HubLoop::new(hub, first, inboxes.clone(), commits, Arc::default(), Arc::default(), clock);
     LaneParts {
         index: 0,
         inbox,

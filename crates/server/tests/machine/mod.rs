@@ -33,6 +33,8 @@ impl Machine {
         let listen = SocketAddr::from(([127, 0, 0, 1], 0));
         let mut config = ServerConfig::new(vec![listen], "unused".into());
         config.lanes = 2;
+        // All its clients are native, and on a busy computer their first word may come late.
+        config.sniff_ms = 30_000;
         let server =
             Server::start_on(config, Box::new(store)).map_err(|error| error.to_string())?;
         self.server = Some(server);

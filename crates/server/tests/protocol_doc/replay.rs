@@ -2,7 +2,9 @@
 
 use crate::document::{Step, What};
 use crate::schema::{CLIENT, SERVER, Schema};
-use hubbub_server::{Handle, ServerConfig};
+use hubbub_protocol::Registration;
+use hubbub_server::admin::{AdminAnswer, AdminRequest, ask};
+use hubbub_server::{Handle, HubConfig, ServerConfig};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
@@ -20,24 +22,43 @@ const FENCE: u64 = 1 << 40;
 pub(crate) struct Server {
     handle: Option<Handle>,
     folder: tempfile::TempDir,
+    hub: HubConfig,
 }
 
 impl Server {
     pub(crate) fn start() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let mut server = Self { handle: None, folder };
+        let mut server = Self { handle: None, folder, hub: HubConfig::default() };
         server.restart();
         server
     }
 
-    /// Stops it and starts it again on the same folder.
-    fn restart(&mut self) {
+    fn stop(&mut self) {
         if let Some(handle) = self.handle.take() {
             handle.stop();
         }
+    }
+
+    /// Starts it again with an invite, without which nobody can register.
+    fn restart_with_invite(&mut self) -> Result<String, String> {
+        self.hub.registration = Registration::Invite;
+        self.stop();
+        let request = AdminRequest::InviteMake { for_ms: None, uses: 1, note: String::new() };
+        let answer = ask(self.folder.path(), &request);
+        self.restart();
+        match answer {
+            Ok(AdminAnswer::InviteMade { code, .. }) => Ok(code),
+            other => Err(format!("no invite: {other:?}")),
+        }
+    }
+
+    /// Stops it and starts it again on the same folder.
+    fn restart(&mut self) {
+        self.stop();
         let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let mut config = ServerConfig::new(vec![anywhere], self.folder.path().to_owned());
         config.lanes = 2;
+        config.hub = self.hub.clone();
         self.handle = Some(hubbub_server::Server::start(config).expect("the server starts"));
     }
 
@@ -84,7 +105,7 @@ pub(crate) fn replay(steps: &[Step], schema: &Schema) -> Result<(), String> {
         let failed = |error: String| format!("docs/protocol.md:{}: {error}", step.number);
         match &step.what {
             What::Happens(what) => {
-                happens(&mut server, &mut clients, &step.who, what).map_err(failed)?;
+                happens(&mut server, &mut clients, &mut values, &step.who, what).map_err(failed)?;
             }
             What::Sends(text) => {
                 let line = outgoing(text, &values).map_err(failed)?;
@@ -113,11 +134,19 @@ pub(crate) fn replay(steps: &[Step], schema: &Schema) -> Result<(), String> {
 fn happens(
     server: &mut Server,
     clients: &mut BTreeMap<String, Client>,
+    values: &mut Values,
     who: &str,
     what: &str,
 ) -> Result<(), String> {
     match (who, what) {
         ("server", "restarts") => server.restart(),
+        ("server", "has no guests") => {
+            server.hub.guests = false;
+            server.restart();
+        }
+        ("server", "registers who has the invite $INVITE") => {
+            values.insert("INVITE".into(), server.restart_with_invite()?.into());
+        }
         (_, "lost") => {
             let mut client = clients.remove(who).ok_or("nobody was connected")?;
             nothing_else(&mut client)?;

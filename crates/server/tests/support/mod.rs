@@ -14,6 +14,9 @@ use tempfile::TempDir;
 /// How long something may take on a busy machine before it counts as never.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
+/// The password of accounts.
+pub(crate) const PASSWORD: &str = "correct horse";
+
 /// A server with a folder of its own. Stops when dropped.
 pub(crate) struct TestServer {
     pub(crate) config: ServerConfig,
@@ -81,6 +84,19 @@ impl TestServer {
 
     pub(crate) fn native(&self, name: &str) -> Native {
         Native::enter(self.address(), name)
+    }
+
+    /// A new account, in the lobby. Its password is [`PASSWORD`].
+    pub(crate) fn account(&self, name: &str) -> Native {
+        let register = json!({"name": name, "password": PASSWORD, "register": true});
+        let mut native = Native::welcomed(self.wire(), register);
+        native.join("lobby");
+        native
+    }
+
+    /// A further login of an account, in no room.
+    pub(crate) fn login(&self, name: &str) -> Native {
+        Native::welcomed(self.wire(), json!({"name": name, "password": PASSWORD}))
     }
 
     pub(crate) fn plain(&self, name: &str) -> Plain {
@@ -287,9 +303,15 @@ impl Native {
 
     /// With this name, in the lobby.
     pub(crate) fn enter(address: SocketAddr, name: &str) -> Self {
-        let mut native = Self::hello(Wire::connect(address), json!({"name": name}));
-        assert_eq!(native.welcome["ev"], "welcome", "{}", native.welcome);
+        let mut native = Self::welcomed(Wire::connect(address), json!({"name": name}));
         native.join("lobby");
+        native
+    }
+
+    /// The same as [`Native::hello`], for whom is let in.
+    pub(crate) fn welcomed(wire: Wire, extra: Value) -> Self {
+        let native = Self::hello(wire, extra);
+        assert_eq!(native.welcome["ev"], "welcome", "{}", native.welcome);
         native
     }
 
@@ -326,6 +348,31 @@ impl Native {
         let answer = self.ask(request);
         assert_eq!(answer["ev"], "error", "{answer}");
         answer["code"].as_str().expect("a code").to_owned()
+    }
+
+    /// Asks what is answered with `done`.
+    pub(crate) fn done(&mut self, request: Value) {
+        let answer = self.ask(request.clone());
+        assert_eq!(answer["ev"], "done", "{request}: {answer}");
+    }
+
+    /// Opens a private chat with another peer.
+    pub(crate) fn befriend(&mut self, other: &mut Self) {
+        self.done(json!({"cmd": "ask", "user": other.name()}));
+        other.done(json!({"cmd": "accept", "user": self.name()}));
+    }
+
+    /// The name in the welcome.
+    pub(crate) fn name(&self) -> String {
+        self.welcome["user"]["name"].as_str().expect("a name").to_owned()
+    }
+
+    /// What came unasked up to now of these kinds, and was not looked at yet.
+    pub(crate) fn told(&mut self, kinds: &[&str]) -> Vec<Value> {
+        self.fence();
+        let mut heard: Vec<Value> = self.heard.drain(..).collect();
+        heard.retain(|frame| kinds.iter().any(|kind| frame["ev"] == *kind));
+        heard
     }
 
     pub(crate) fn join(&mut self, room: &str) -> Value {
@@ -366,10 +413,7 @@ impl Native {
 
     /// All messages up to now that were not looked at yet.
     pub(crate) fn messages(&mut self) -> Vec<Value> {
-        self.fence();
-        let mut heard: Vec<Value> = self.heard.drain(..).collect();
-        heard.retain(|frame| frame["ev"] == "message");
-        heard
+        self.told(&["message"])
     }
 
     /// Their texts.

@@ -9,14 +9,14 @@ use std::sync::Arc;
 
 impl Server {
     pub(super) fn tampered(&mut self, command: Command) -> Command {
-        let Command::Send { address, body, counter } = command else { return command };
+        let Command::Send { address, body, counter, hold } = command else { return command };
         self.sends += 1;
         match self.plant {
-            Some(Plant::IgnoreCounters) => Command::Send { address, body, counter: None },
+            Some(Plant::IgnoreCounters) => Command::Send { address, body, counter: None, hold },
             Some(Plant::Misaddress) if self.sends.is_multiple_of(11) => {
-                Command::Send { address: crate::client::address("lobby"), body, counter }
+                Command::Send { address: crate::client::address("lobby"), body, counter, hold }
             }
-            _ => Command::Send { address, body, counter },
+            _ => Command::Send { address, body, counter, hold },
         }
     }
 

@@ -41,7 +41,7 @@ impl World {
         let is_over = link.server_done && link.down.is_empty();
         let now = self.clock().mono;
         match who.checked_sub(self.options.clients) {
-            Some(index) => self.netcats[index].receive(&bytes),
+            Some(index) => self.netcats[index].receive(&bytes, &mut self.ledger),
             None => {
                 self.clients[who].receive(now, &bytes, &mut self.ledger);
                 self.transmit(who);

@@ -1,14 +1,18 @@
 //! The same random things on two backends.
 
 use super::Place;
-use super::make::{ok, room, said, sent};
+use super::make::{
+    account, block, credential, entry, invite, login, ok, place, request, room, said, sent,
+};
 use crate::{Reader, Store};
-use hubbub_protocol::frame::Page;
-use hubbub_protocol::record::Record;
-use hubbub_protocol::{Instance, RoomId, Seq, WallMs};
+use hubbub_protocol::account::{CredentialKind, Credentials};
+use hubbub_protocol::frame::{Page, Retention};
+use hubbub_protocol::record::{Record, RoomKind};
+use hubbub_protocol::{Instance, InviteId, LoginId, RoomId, Seq, UserId, WallMs};
 
-/// Rooms and instances are few, so that they meet.
+/// Rooms, instances and people are few, so that they meet.
 const ROOMS: u64 = 5;
+const PEOPLE: u64 = 6;
 const INSTANCES: u64 = 4;
 
 /// splitmix64: enough for a test, and the same everywhere.
@@ -25,6 +29,26 @@ impl Random {
 
     fn instance(&mut self) -> Instance {
         Instance([self.below(INSTANCES) as u8; 16])
+    }
+
+    /// A room of any kind. Only the kind counts, if it is there.
+    fn room(&mut self) -> Record {
+        let mut room = room(self.below(ROOMS));
+        let (one, other) = (UserId(self.below(PEOPLE)), UserId(self.below(PEOPLE)));
+        room.kind = match (self.below(3), room.kind) {
+            (0, RoomKind::Named(name)) => RoomKind::Group { name, owner: one },
+            (1, _) => RoomKind::Private { sides: [one, other], open: self.below(2) == 0 },
+            (_, kind) => kind,
+        };
+        room.retention = if self.below(2) == 0 { Retention::Forever } else { Retention::None };
+        room.created = WallMs(self.below(1000));
+        Record::Room(room)
+    }
+
+    fn credentials(&mut self) -> Credentials {
+        let kinds = [CredentialKind::Argon2id, CredentialKind::ScramSha256];
+        let count = self.below(4);
+        (0..count).map(|_| credential(kinds[self.below(2) as usize], self.below(1000))).collect()
     }
 
     fn page(&mut self, heads: &[u64]) -> (RoomId, Page, u32) {
@@ -45,6 +69,8 @@ struct Model {
     heads: [u64; ROOMS as usize],
     made: [bool; ROOMS as usize],
     counters: [u64; INSTANCES as usize],
+    /// The highest id in the audit log.
+    audit: u64,
 }
 
 impl Model {
@@ -53,6 +79,9 @@ impl Model {
     }
 
     fn record(&mut self, random: &mut Random) -> Record {
+        if random.below(3) == 0 {
+            return self.other(random);
+        }
         let id = random.below(ROOMS);
         let at = id as usize;
         if !self.made[at] {
@@ -74,6 +103,35 @@ impl Model {
                 *counter += 1;
                 sent(id, self.heads[at], instance, *counter)
             }
+        }
+    }
+}
+
+impl Model {
+    /// All that is no event. Nothing of this can fail, so nothing has to be known.
+    fn other(&mut self, random: &mut Random) -> Record {
+        let (user, other) = (random.below(PEOPLE), random.below(PEOPLE));
+        let (room, n) = (random.below(ROOMS), random.below(1000));
+        let group = (random.below(2) == 0).then_some(room);
+        match random.below(16) {
+            0 => random.room(),
+            1 | 2 => Record::Account(account(user, n)),
+            3 => Record::Credentials { user: UserId(user), credentials: random.credentials() },
+            4 => Record::Login(login(user, n)),
+            5 => Record::LoginGone(LoginId(user)),
+            6 | 7 => Record::Place(place(user, room, n)),
+            8 => Record::PlaceGone { user: UserId(user), room: RoomId(room) },
+            9 => Record::Request(request(user, other, group, n)),
+            10 => Record::RequestGone(request(user, other, group, n)),
+            11 => block(user, other, random.below(2) == 0),
+            12 => Record::Invite(invite(user, n)),
+            13 => Record::InviteGone(InviteId(user)),
+            14 => {
+                // Now and then one that was said before. Times are not quite in order.
+                self.audit += random.below(4);
+                Record::Audit(entry(self.audit, self.audit + random.below(20), n))
+            }
+            _ => Record::AuditTrim { before: WallMs(random.below(self.audit + 1) / 2) },
         }
     }
 }
@@ -120,7 +178,7 @@ impl<'p> Side<'p> {
 pub(super) fn compare(left: &mut dyn Place, right: &mut dyn Place, seed: u64, steps: u32) {
     let _seed = SeedOnPanic(seed);
     let mut random = Random(seed);
-    let mut model = Model { heads: [0; 5], made: [false; 5], counters: [0; 4] };
+    let mut model = Model { heads: [0; 5], made: [false; 5], counters: [0; 4], audit: 0 };
     let (mut left, mut right) = (Side::new(left), Side::new(right));
     for step in 0..steps {
         let here = format!("seed {seed}, step {step}");
@@ -144,7 +202,7 @@ pub(super) fn compare(left: &mut dyn Place, right: &mut dyn Place, seed: u64, st
                 if results[0].is_err() {
                     ok(left.store().recover());
                     ok(right.store().recover());
-                    let there = ok(left.store().load()).rooms;
+                    let there = ok(left.store().load()).snapshot.rooms;
                     for (id, made) in (0..).zip(&mut model.made) {
                         *made = there.iter().any(|room| room.record.id == RoomId(id));
                     }
@@ -159,6 +217,14 @@ pub(super) fn compare(left: &mut dyn Place, right: &mut dyn Place, seed: u64, st
                 assert_eq!(pages[0], pages[1], "{here}: {room} {page:?} {limit}");
             }
             17 => {
+                let (since, after) = (random.below(model.audit + 2), random.below(model.audit + 2));
+                let after = if random.below(2) == 0 { 0 } else { after };
+                let limit = random.below(120) as u32;
+                let entries = [
+                    ok(left.reader().audit(WallMs(since), after, limit)),
+                    ok(right.reader().audit(WallMs(since), after, limit)),
+                ];
+                assert_eq!(entries[0], entries[1], "{here}: {since} {after} {limit}");
                 let instance = random.instance();
                 let sends = [ok(left.reader().sends(instance)), ok(right.reader().sends(instance))];
                 assert_eq!(sends[0], sends[1], "{here}");
@@ -170,7 +236,7 @@ pub(super) fn compare(left: &mut dyn Place, right: &mut dyn Place, seed: u64, st
                     (left.reader().epoch_at(room, seq), right.reader().epoch_at(room, seq));
                 assert_eq!(ok(one), ok(other), "{here}");
                 let (one, other) = (ok(left.store().load()), ok(right.store().load()));
-                assert_eq!((one.epoch, one.rooms), (other.epoch, other.rooms), "{here}");
+                assert_eq!(one, other, "{here}");
             }
         }
     }

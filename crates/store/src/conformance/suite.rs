@@ -1,14 +1,14 @@
 //! The tests, each on a fresh place.
 
 use super::Place;
-use super::make::{author, event, filled, ok, room, said, sent};
-use crate::{Reader, StoreError};
+use super::make::{event, filled, ok, room, said, sent};
+use crate::{Loaded, Reader, StoreError};
 use hubbub_protocol::frame::{Page, Retention};
 use hubbub_protocol::record::{Record, RoomKind, RoomRecord, SendRecord, StoredRoom};
-use hubbub_protocol::{Counter, Epoch, Instance, RoomId, Seq, WallMs, limits};
+use hubbub_protocol::{Counter, Epoch, Instance, RoomId, Seq, UserId, WallMs, limits};
 use std::sync::Arc;
 
-type Test = fn(&mut dyn Place);
+pub(super) type Test = fn(&mut dyn Place);
 
 /// All of them, by name.
 pub(super) const TESTS: &[(&str, Test)] = &[
@@ -47,20 +47,20 @@ fn counters(reader: &mut dyn Reader, instance: Instance) -> Vec<u64> {
     ok(reader.sends(instance)).iter().map(|send| send.counter.0).collect()
 }
 
-fn stored(record: RoomRecord, head_epoch: u32, head_seq: u64) -> StoredRoom {
+pub(super) fn stored(record: RoomRecord, head_epoch: u32, head_seq: u64) -> StoredRoom {
     StoredRoom { record, head_epoch: Epoch(head_epoch), head_seq: Seq(head_seq) }
 }
 
 fn a_fresh_store_is_empty(place: &mut dyn Place) {
     let mut store = place.open();
-    let loaded = ok(store.load());
-    assert_eq!((loaded.epoch, loaded.rooms), (Epoch(0), Vec::new()));
+    assert_eq!(ok(store.load()), Loaded::default());
     let mut reader = ok(store.reader());
     for page in [Page::Latest, Page::Before(Seq(9)), Page::After(Seq(0)), Page::Around(Seq(1))] {
         check(&mut *reader, page, 10, &[], false);
     }
     assert_eq!(ok(reader.epoch_at(RoomId(1), Seq(1))), None);
     assert_eq!(ok(reader.sends(Instance([1; 16]))), []);
+    assert_eq!(ok(reader.audit(WallMs(0), 0, 10)), []);
     ok(store.commit(&[]));
 }
 
@@ -87,7 +87,7 @@ fn what_is_committed_is_read_back(place: &mut dyn Place) {
     assert_eq!(ok(reader.epoch_at(RoomId(1), Seq(1))), Some(Epoch(1)));
     assert_eq!(ok(reader.epoch_at(RoomId(1), Seq(2))), Some(Epoch(7)));
     assert_eq!(ok(reader.epoch_at(RoomId(1), Seq(3))), None);
-    assert_eq!(ok(store.load()).rooms, [stored(room(1), 7, 2), stored(silent, 0, 0)]);
+    assert_eq!(ok(store.load()).snapshot.rooms, [stored(room(1), 7, 2), stored(silent, 0, 0)]);
 }
 
 fn pages_end_exactly_at_the_limit(place: &mut dyn Place) {
@@ -133,17 +133,17 @@ fn rooms_are_apart(place: &mut dyn Place) {
     assert_eq!((found.events, found.more), (vec![event(2, 1, 1), event(2, 2, 1)], false));
     assert!(seqs(&mut *reader, 3).is_empty());
     assert_eq!(
-        ok(store.load()).rooms,
+        ok(store.load()).snapshot.rooms,
         [stored(room(1), 1, 3), stored(room(2), 1, 2), stored(room(3), 0, 0)]
     );
 }
 
 fn private_rooms_keep_their_two_users(place: &mut dyn Place) {
     let mut store = place.open();
-    let private =
-        RoomRecord { kind: RoomKind::Private([author(4), author(1 << 50)]), ..room(1 << 50) };
+    let sides = [UserId(4), UserId(1 << 50)];
+    let private = RoomRecord { kind: RoomKind::Private { sides, open: true }, ..room(1 << 50) };
     ok(store.commit(&[Record::Room(private.clone()), said(1 << 50, 1)]));
-    assert_eq!(ok(store.load()).rooms, [stored(private, 1, 1)]);
+    assert_eq!(ok(store.load()).snapshot.rooms, [stored(private, 1, 1)]);
 }
 
 fn large_batches_keep_their_order(place: &mut dyn Place) {
@@ -223,7 +223,7 @@ fn a_room_that_goes_takes_its_events(place: &mut dyn Place) {
     assert_eq!(seqs(&mut *reader, 2), [1, 2, 3]);
     assert_eq!(ok(reader.epoch_at(RoomId(1), Seq(1))), None);
     assert_eq!(counters(&mut *reader, ann), [1], "a repeated send still finds its answer");
-    assert_eq!(ok(store.load()).rooms, [stored(room(2), 1, 3)]);
+    assert_eq!(ok(store.load()).snapshot.rooms, [stored(room(2), 1, 3)]);
     ok(store.commit(&[Record::RoomGone(RoomId(2)), Record::Room(room(2)), said(2, 1)]));
     assert_eq!(seqs(&mut *reader, 2), [1]);
 }
@@ -238,7 +238,7 @@ fn everything_is_there_after_reopening(place: &mut dyn Place) {
     for _ in 0..3 {
         let mut store = place.open();
         assert_eq!(ok(store.load()).epoch, Epoch(1));
-        assert_eq!(ok(store.load()).rooms, [stored(room(1), 1, 41)]);
+        assert_eq!(ok(store.load()).snapshot.rooms, [stored(room(1), 1, 41)]);
         let mut reader = ok(store.reader());
         assert_eq!(seqs(&mut *reader, 1), (1..=41).collect::<Vec<_>>());
         assert_eq!(counters(&mut *reader, ann), [9]);
@@ -289,12 +289,12 @@ fn a_bad_batch_leaves_nothing(place: &mut dyn Place) {
         assert_eq!(seqs(&mut *reader, 1), [1, 2, 3, 4], "an open reader goes on");
         assert_eq!(seqs(&mut *ok(store.reader()), 1), [1, 2, 3, 4]);
         assert_eq!(counters(&mut *reader, ann), [1]);
-        assert_eq!(ok(store.load()).rooms, [stored(room(1), 1, 4)]);
+        assert_eq!(ok(store.load()).snapshot.rooms, [stored(room(1), 1, 4)]);
     }
     // A room may be said again: the hub does, when a failure left it uncertain.
     ok(store.commit(&[Record::Room(room(1)), said(1, 5)]));
     assert_eq!(seqs(&mut *reader, 1), [1, 2, 3, 4, 5]);
-    assert_eq!(ok(store.load()).rooms, [stored(room(1), 1, 5)]);
+    assert_eq!(ok(store.load()).snapshot.rooms, [stored(room(1), 1, 5)]);
     drop((store, reader));
     assert_eq!(seqs(&mut *ok(place.open().reader()), 1), [1, 2, 3, 4, 5]);
 }

@@ -35,7 +35,8 @@ impl Context {
                 Some(ErrorCode::DiskFull) => StoreError::Full(text),
                 Some(ErrorCode::DatabaseCorrupt) => StoreError::Damaged(text),
                 Some(ErrorCode::NotADatabase) => self.foreign("it is no SQLite database"),
-                Some(ErrorCode::CannotOpen) => StoreError::Backend(format!(
+                // Also where only side files can't be made: SQLite calls that "read-only".
+                Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly) => StoreError::Backend(format!(
                     "{text}: see that the folder exists and that this program may write in it"
                 )),
                 _ if is_bad_value(&error) => StoreError::Damaged(text),
@@ -81,7 +82,7 @@ fn open_flags(config: &SqliteConfig, flags: OpenFlags) -> Result<Connection, Sto
     opened
         .and_then(|conn| {
             conn.busy_timeout(BUSY)?;
-            conn.set_prepared_statement_cache_capacity(32);
+            conn.set_prepared_statement_cache_capacity(64);
             Ok(conn)
         })
         .map_err(Context::new(&config.path).doing("opening"))
@@ -98,14 +99,34 @@ pub(super) fn open(config: &SqliteConfig) -> Result<Connection, StoreError> {
     Ok(conn)
 }
 
-/// A connection that can only read.
+/// A connection that can only read, beside a writer in this process.
 pub(super) fn open_reader(config: &SqliteConfig) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let conn = open_flags(config, flags)?;
+    read_only(&conn, config)?;
+    Ok(conn)
+}
+
+/// A connection that only reads, with no writer in this process and perhaps none at all. The file is
+/// opened for writing: why, `wal` says. Nothing is made if it is not there.
+pub(super) fn open_beside(config: &SqliteConfig) -> Result<Connection, StoreError> {
+    let context = Context::new(&config.path);
+    if config.vfs.is_none() && !config.path.exists() {
+        return Err(StoreError::Backend(format!(
+            "{context}: there is no such file: see that the path is right and that a server was started with it"
+        )));
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let conn = open_flags(config, flags)?;
+    checkpoint_on_close(&conn, false);
+    read_only(&conn, config)?;
+    Ok(conn)
+}
+
+fn read_only(conn: &Connection, config: &SqliteConfig) -> Result<(), StoreError> {
     conn.pragma_update(None, "query_only", true)
         .and_then(|()| conn.pragma_update(None, "cache_size", -READER_CACHE_KIB))
-        .map_err(Context::new(&config.path).doing("opening a reader"))?;
-    Ok(conn)
+        .map_err(Context::new(&config.path).doing("opening a reader"))
 }
 
 /// Whether closing the last connection moves the WAL into the database file.

@@ -6,8 +6,11 @@
 //! Deliberately not here: threads. Everything, checkpoints too, happens inside the calls of
 //! [`Store`], so that a simulation of the disk sees the same order each time.
 
+mod audit;
 mod connect;
+mod convert;
 mod migrate;
+mod people;
 mod reader;
 mod schema;
 mod wal;
@@ -59,6 +62,20 @@ impl SqliteConfig {
             page_bytes: 4096,
         }
     }
+}
+
+/// Opens a reader of a file whose server runs in another process, or doesn't run. It may stay open
+/// while that server starts, stops or crashes. Nothing of the data is changed: a WAL that a crash left
+/// stays as it is, and beside it SQLite's `-shm` file.
+///
+/// It must be allowed to write in the folder, unless the server runs: see `wal.rs`.
+///
+/// # Errors
+/// [`StoreError::Newer`]; [`StoreError::Damaged`], also for a file that is no Hubbub database;
+/// [`StoreError::Backend`] if there is no file, an empty one, or an older one that a server has to
+/// upgrade first; and whatever the disk says.
+pub fn open_reader(config: &SqliteConfig) -> Result<Box<dyn Reader>, StoreError> {
+    Ok(Box::new(reader::SqliteReader::open_beside(config, migrate::MIGRATIONS)?))
 }
 
 /// The writer of one SQLite file. One at a time for each file: who starts it sees to that.
@@ -202,7 +219,7 @@ impl Store for SqliteStore {
 
     fn tidy(&mut self, sends_before: WallMs) -> Result<(), StoreError> {
         self.transact("forgetting old sends", |conn, _| {
-            let before = writer::int(sends_before.0)?;
+            let before = convert::int(sends_before.0)?;
             conn.execute("DELETE FROM sends WHERE time < ?1", [before]).map(drop)
         })
     }

@@ -2,30 +2,55 @@
 //! WAL from beginning anew, however slow the client is that the page is for.
 
 use super::connect::{self, Context};
-use super::wal::Gate;
-use super::{SqliteConfig, writer::int};
+use super::convert::{all, int, optional, parsed, uint, unknown};
+use super::migrate::{self, Found, Migration};
+use super::wal::{self, Gate};
+use super::{SqliteConfig, audit, people};
 use crate::{HistoryPage, Loaded, Reader, StoreError};
+use hubbub_protocol::audit::AuditEntry;
 use hubbub_protocol::frame::{Page, Retention};
-use hubbub_protocol::record::{RoomKind, RoomRecord, SendRecord, StoredRoom};
+use hubbub_protocol::record::{RoomKind, RoomRecord, SendRecord, Snapshot, StoredRoom};
 use hubbub_protocol::{
     Author, Body, Counter, Epoch, Event, Instance, Position, RoomId, RoomName, Seq, Text, UserId,
     UserName, WallMs, limits,
 };
-use rusqlite::types::{Type, ValueRef};
 use rusqlite::{Connection, OptionalExtension, Row};
 use std::sync::PoisonError;
 
-/// A read-only connection.
+/// A connection that only reads.
 pub(super) struct SqliteReader {
-    conn: Connection,
+    pub(super) conn: Connection,
     context: Context,
     gate: Gate,
+    /// Whether the writer, if there is one, is in another process.
+    beside: bool,
 }
 
 impl SqliteReader {
     pub(super) fn open(config: &SqliteConfig, gate: Gate) -> Result<Self, StoreError> {
         let conn = connect::open_reader(config)?;
-        Ok(Self { conn, context: Context::new(&config.path), gate })
+        Ok(Self { conn, context: Context::new(&config.path), gate, beside: false })
+    }
+
+    /// Opens what may be anything, and refuses what is not a Hubbub database of our version.
+    pub(super) fn open_beside(
+        config: &SqliteConfig,
+        migrations: &[Migration],
+    ) -> Result<Self, StoreError> {
+        let (conn, context) = (connect::open_beside(config)?, Context::new(&config.path));
+        let reader = Self { conn, context, gate: Gate::default(), beside: true };
+        let (conn, context) = (&reader.conn, &reader.context);
+        match migrate::inspect(conn, context, migrations)? {
+            Found::Fresh => Err(StoreError::Backend(format!(
+                "{context}: nothing is in it yet: start a server with it first"
+            ))),
+            Found::Version(version) if version <= migrations.len() as i64 => {
+                Err(StoreError::Backend(format!(
+                    "{context}: the data are of version {version}, older than this program: start the server with it, which upgrades them"
+                )))
+            }
+            Found::Version(_) => Ok(reader),
+        }
     }
 
     /// Events in the order of the statement, at most `limit`, and whether there are more.
@@ -126,6 +151,25 @@ impl Reader for SqliteReader {
         let _reading = self.gate.read().unwrap_or_else(PoisonError::into_inner);
         self.read_sends(instance).map_err(self.context.doing("reading a client's sends"))
     }
+
+    fn audit(
+        &mut self,
+        since: WallMs,
+        after_id: u64,
+        limit: u32,
+    ) -> Result<Vec<AuditEntry>, StoreError> {
+        let _reading = self.gate.read().unwrap_or_else(PoisonError::into_inner);
+        audit::read(&self.conn, since, after_id, limit)
+            .map_err(self.context.doing("reading the audit log"))
+    }
+}
+
+impl Drop for SqliteReader {
+    fn drop(&mut self) {
+        if self.beside {
+            wal::leave(&self.conn);
+        }
+    }
 }
 
 /// Reads what the hub begins with.
@@ -136,21 +180,28 @@ pub(super) fn load(conn: &Connection, context: &Context) -> Result<Loaded, Store
 fn read_all(conn: &Connection) -> rusqlite::Result<Loaded> {
     let epoch =
         conn.query_row("SELECT value FROM meta WHERE key = 'epoch'", [], |row| row.get(0))?;
-    let mut statement = conn.prepare(
-        "SELECT r.id, r.kind, r.name, r.low_user, r.low_name, r.high_user, r.high_name,
-                r.retention, r.created, e.epoch, e.seq
+    let rooms = all(
+        conn,
+        "SELECT r.id, r.kind, r.name, r.owner, r.low_user, r.high_user, r.open, r.retention,
+                r.created, e.epoch, e.seq
          FROM rooms AS r LEFT JOIN events AS e ON e.id =
               (SELECT id FROM events WHERE room = r.id ORDER BY seq DESC LIMIT 1)
          ORDER BY r.id",
+        stored_room,
     )?;
-    let rooms = statement.query_map([], stored_room)?.collect::<rusqlite::Result<_>>()?;
-    Ok(Loaded { epoch: Epoch(epoch), rooms })
+    Ok(Loaded { epoch: Epoch(epoch), snapshot: Snapshot { rooms, ..people::load(conn)? } })
 }
 
 fn stored_room(row: &Row<'_>) -> rusqlite::Result<StoredRoom> {
     let kind = match row.get(1)? {
         0 => RoomKind::Named(parsed(row, 2, RoomName::known)?),
-        1 => RoomKind::Private([author(row, 3)?, author(row, 5)?]),
+        1 => RoomKind::Private {
+            sides: [UserId(uint(row, 4)?), UserId(uint(row, 5)?)],
+            open: row.get(6)?,
+        },
+        2 => {
+            RoomKind::Group { name: parsed(row, 2, RoomName::known)?, owner: UserId(uint(row, 3)?) }
+        }
         other => return Err(unknown(1, other)),
     };
     let retention = match row.get(7)? {
@@ -160,7 +211,7 @@ fn stored_room(row: &Row<'_>) -> rusqlite::Result<StoredRoom> {
     };
     let (id, created) = (RoomId(uint(row, 0)?), WallMs(uint(row, 8)?));
     let head_epoch = Epoch(row.get::<_, Option<u32>>(9)?.unwrap_or(0));
-    let head_seq = Seq(if row.get_ref(10)? == ValueRef::Null { 0 } else { uint(row, 10)? });
+    let head_seq = Seq(optional(row, 10, uint)?.unwrap_or(0));
     let record = RoomRecord { id, kind, retention, created };
     Ok(StoredRoom { record, head_epoch, head_seq })
 }
@@ -185,23 +236,4 @@ fn event(room: RoomId, row: &Row<'_>) -> rusqlite::Result<Event> {
 /// An author whose id is in column `at` and whose name is in the next.
 fn author(row: &Row<'_>, at: usize) -> rusqlite::Result<Author> {
     Ok(Author { id: UserId(uint(row, at)?), name: parsed(row, at + 1, UserName::known)? })
-}
-
-fn uint(row: &Row<'_>, at: usize) -> rusqlite::Result<u64> {
-    let number: i64 = row.get(at)?;
-    u64::try_from(number).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(at, number))
-}
-
-fn parsed<T, E: std::error::Error + Send + Sync + 'static>(
-    row: &Row<'_>,
-    at: usize,
-    parse: impl Fn(&str) -> Result<T, E>,
-) -> rusqlite::Result<T> {
-    let text = row.get_ref(at)?.as_str()?;
-    parse(text)
-        .map_err(|error| rusqlite::Error::FromSqlConversionFailure(at, Type::Text, error.into()))
-}
-
-fn unknown(at: usize, kind: i64) -> rusqlite::Error {
-    rusqlite::Error::IntegralValueOutOfRange(at, kind)
 }

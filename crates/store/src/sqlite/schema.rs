@@ -18,16 +18,17 @@ pub(super) const VERSION_1: &str = "
     ) STRICT, WITHOUT ROWID;
     INSERT INTO meta VALUES ('epoch', 0);
 
-    -- kind 0: named (name); 1: private chat of the users low and high.
+    -- kind 0: named (name); 1: private chat of two users, the smaller id first (low_user, high_user,
+    -- open: whether both agree); 2: group (name, owner).
     -- retention 0: everything; 1: nothing.
     CREATE TABLE rooms (
         id INTEGER PRIMARY KEY,
         kind INTEGER NOT NULL,
         name TEXT,
+        owner INTEGER,
         low_user INTEGER,
-        low_name TEXT,
         high_user INTEGER,
-        high_name TEXT,
+        open INTEGER,
         retention INTEGER NOT NULL,
         created INTEGER NOT NULL
     ) STRICT;
@@ -55,7 +56,104 @@ pub(super) const VERSION_1: &str = "
         time INTEGER NOT NULL,
         PRIMARY KEY (instance, counter)
     ) STRICT, WITHOUT ROWID;
+
+    -- policy 0: ask; 1: open; 2: closed; NULL: what the server says.
+    CREATE TABLE accounts (
+        id INTEGER PRIMARY KEY,
+        name TEXT NOT NULL,
+        created INTEGER NOT NULL,
+        policy INTEGER,
+        seen INTEGER NOT NULL,
+        online INTEGER NOT NULL
+    ) STRICT;
+
+    -- kind 0: argon2id; 1: SCRAM-SHA-256.
+    CREATE TABLE credentials (
+        user INTEGER NOT NULL,
+        kind INTEGER NOT NULL,
+        data TEXT NOT NULL,
+        PRIMARY KEY (user, kind)
+    ) STRICT, WITHOUT ROWID;
+
+    -- token: its SHA-256. peer: address and port. door: 'native' or 'plain'.
+    CREATE TABLE logins (
+        id INTEGER PRIMARY KEY,
+        user INTEGER NOT NULL,
+        token BLOB NOT NULL,
+        created INTEGER NOT NULL,
+        seen INTEGER NOT NULL,
+        peer TEXT NOT NULL,
+        door TEXT NOT NULL
+    ) STRICT;
+
+    CREATE TABLE places (
+        user INTEGER NOT NULL,
+        room INTEGER NOT NULL,
+        since INTEGER NOT NULL,
+        read INTEGER NOT NULL,
+        heard_epoch INTEGER NOT NULL,
+        heard_seq INTEGER NOT NULL,
+        draft TEXT,
+        PRIMARY KEY (user, room)
+    ) STRICT, WITHOUT ROWID;
+    -- For rooms that go.
+    CREATE INDEX places_room ON places (room);
+
+    -- room: the group; -1: a private chat.
+    CREATE TABLE requests (
+        asker INTEGER NOT NULL,
+        asked INTEGER NOT NULL,
+        room INTEGER NOT NULL,
+        time INTEGER NOT NULL,
+        PRIMARY KEY (asker, asked, room)
+    ) STRICT, WITHOUT ROWID;
+    -- For groups that go.
+    CREATE INDEX requests_room ON requests (room);
+
+    CREATE TABLE blocks (
+        user INTEGER NOT NULL,
+        blocked INTEGER NOT NULL,
+        PRIMARY KEY (user, blocked)
+    ) STRICT, WITHOUT ROWID;
+
+    -- code: its SHA-256. expires NULL: not by itself.
+    CREATE TABLE invites (
+        id INTEGER PRIMARY KEY,
+        code BLOB NOT NULL,
+        created INTEGER NOT NULL,
+        expires INTEGER,
+        uses INTEGER NOT NULL,
+        used INTEGER NOT NULL,
+        note TEXT NOT NULL
+    ) STRICT;
+
+    -- act and door are words.
+    CREATE TABLE audit (
+        id INTEGER PRIMARY KEY,
+        time INTEGER NOT NULL,
+        act TEXT NOT NULL,
+        user INTEGER,
+        name TEXT NOT NULL,
+        peer TEXT,
+        door TEXT,
+        reason TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX audit_time ON audit (time);
 ";
+
+/// The tables that are small enough to be checked whole.
+const SMALL: [&str; 10] = [
+    "meta",
+    "rooms",
+    "accounts",
+    "credentials",
+    "logins",
+    "places",
+    "requests",
+    "blocks",
+    "invites",
+    "sqlite_schema",
+];
 
 /// Newest events that [`verify`] reads.
 const VERIFIED_EVENTS: u32 = 4096;
@@ -63,9 +161,10 @@ const VERIFIED_EVENTS: u32 = 4096;
 /// Checks what a failed write can have touched, without reading all of a large file: the small tables
 /// in full, and the newest events with their entries in the index, both ways from the right edge where
 /// writes happen. Left out are old history (nobody wrote there; `cell_size_check` looks at each page
-/// when it is read) and `sends` (spread all over its tree, and as large as there are clients).
+/// when it is read), `sends` (spread all over its tree, and as large as there are clients) and `audit`
+/// (nothing that the server does hangs on it).
 pub(super) fn verify(conn: &Connection, context: &Context) -> Result<(), StoreError> {
-    for table in ["meta", "rooms", "sqlite_schema"] {
+    for table in SMALL {
         let found: String = conn
             .query_row(&format!("PRAGMA quick_check('{table}')"), [], |row| row.get(0))
             .map_err(context.doing("checking"))?;

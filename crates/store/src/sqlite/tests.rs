@@ -1,6 +1,8 @@
 //! What is SQLite's alone: versions, strange files, the size of the WAL. The rest is in the
 //! conformance suite.
 
+mod beside;
+
 use super::*;
 use hubbub_protocol::frame::Page;
 use hubbub_protocol::record::{RoomKind, RoomRecord};
@@ -68,7 +70,7 @@ fn a_newer_schema_is_refused_untouched() {
 
 const STEPS: &[Migration] = &[
     Migration { sql: "ALTER TABLE rooms ADD COLUMN topic TEXT NOT NULL DEFAULT 'none'" },
-    Migration { sql: "CREATE TABLE accounts (id INTEGER PRIMARY KEY) STRICT" },
+    Migration { sql: "CREATE TABLE topics (id INTEGER PRIMARY KEY) STRICT" },
 ];
 
 #[test]
@@ -77,8 +79,8 @@ fn an_older_schema_is_copied_and_upgraded() {
     let config = quick(folder.path());
     filled(&config);
     let mut store = SqliteStore::open_with(config.clone(), STEPS).unwrap();
-    assert_eq!(store.load().unwrap().rooms[0].head_seq, Seq(10));
-    store.conn.execute("INSERT INTO accounts VALUES (1)", []).unwrap();
+    assert_eq!(store.load().unwrap().snapshot.rooms[0].head_seq, Seq(10));
+    store.conn.execute("INSERT INTO topics VALUES (1)", []).unwrap();
     store.commit(&messages(11..=20)).unwrap();
     store.recover().unwrap();
     drop(store);
@@ -87,7 +89,7 @@ fn an_older_schema_is_copied_and_upgraded() {
     assert!(matches!(error, StoreError::Newer { found: 3, known: 1 }), "{error}");
     let copy = SqliteConfig { path: folder.path().join("hubbub.db.before-v2"), ..config.clone() };
     let mut old = SqliteStore::open(copy.clone()).unwrap();
-    assert_eq!(old.load().unwrap().rooms[0].head_seq, Seq(10));
+    assert_eq!(old.load().unwrap().snapshot.rooms[0].head_seq, Seq(10));
     drop(old);
 
     // Back to the copy, and forward again: the first copy stays as it is.
@@ -106,7 +108,7 @@ fn a_step_that_fails_changes_nothing() {
     let error = SqliteStore::open_with(config.clone(), BAD).err().unwrap();
     assert!(error.to_string().contains("upgrading to version 2"), "{error}");
     let mut store = SqliteStore::open(config).unwrap();
-    assert_eq!(store.load().unwrap().rooms.len(), 1);
+    assert_eq!(store.load().unwrap().snapshot.rooms.len(), 1);
 }
 
 #[test]
@@ -146,6 +148,30 @@ fn a_damaged_page_is_found() {
 }
 
 #[test]
+fn recovery_finds_damage_in_each_small_table() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = quick(folder.path());
+    filled(&config);
+    let conn = Connection::open(&config.path).unwrap();
+    let tables = "SELECT name, rootpage FROM sqlite_schema WHERE type = 'table'
+                  AND name NOT IN ('events', 'sends', 'audit')";
+    let tables: Vec<(String, u32)> =
+        convert::all(&conn, tables, |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+    drop(conn);
+    assert_eq!(tables.len(), 9);
+    let whole = std::fs::read(&config.path).unwrap();
+    for (table, page) in tables {
+        let (mut bytes, end) = (whole.clone(), page as usize * 4096);
+        bytes[end - 4096..end].fill(0xa5);
+        std::fs::write(&config.path, bytes).unwrap();
+        let result = SqliteStore::open(config.clone()).and_then(|mut store| store.recover());
+        assert!(matches!(result, Err(StoreError::Damaged(_))), "{table}: {result:?}");
+    }
+    std::fs::write(&config.path, whole).unwrap();
+    SqliteStore::open(config).unwrap().recover().unwrap();
+}
+
+#[test]
 fn a_folder_that_is_not_there_is_named() {
     let folder = tempfile::tempdir().unwrap();
     for place in [folder.path().join("missing").join("hubbub.db"), folder.path().to_owned()] {
@@ -167,7 +193,7 @@ fn recovery_goes_on_after_a_full_disk() {
     let error = store.commit(&messages(1..=2000)).unwrap_err();
     assert!(matches!(error, StoreError::Full(_)), "{error}");
     store.recover().unwrap();
-    assert_eq!(store.load().unwrap().rooms[0].head_seq, Seq(0));
+    assert_eq!(store.load().unwrap().snapshot.rooms[0].head_seq, Seq(0));
     store.commit(&messages(1..=2000)).unwrap();
 }
 
@@ -184,7 +210,7 @@ fn a_commit_in_the_log_only_is_kept_when_nobody_closed() {
         std::fs::copy(folder.path().join(name), other.path().join(name)).unwrap();
     }
     let mut copied = SqliteStore::open(quick(other.path())).unwrap();
-    assert_eq!(copied.load().unwrap().rooms[0].head_seq, Seq(1000));
+    assert_eq!(copied.load().unwrap().snapshot.rooms[0].head_seq, Seq(1000));
 }
 
 #[test]
@@ -219,7 +245,7 @@ fn the_log_stays_small_while_a_reader_pages() {
     assert!(reading.join().unwrap() > 10);
     // Readers are waited for at twice the size; a batch or two of some 1 MiB may come on top.
     assert!(largest < 4 * config.wal_bytes, "the log grew to {largest} bytes");
-    assert_eq!(store.load().unwrap().rooms[0].head_seq, Seq(COUNT));
+    assert_eq!(store.load().unwrap().snapshot.rooms[0].head_seq, Seq(COUNT));
     let sends: i64 =
         store.conn.query_row("SELECT count(*) FROM sends", [], |row| row.get(0)).unwrap();
     assert!(sends <= 200 * (64 + 16), "{sends} sends of 200 instances");

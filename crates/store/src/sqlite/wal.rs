@@ -28,6 +28,16 @@
 //! else is done with what the WAL holds, and makes everything that can be read durable, whether the
 //! process before was killed before its fsync or after one that failed.
 //!
+//! **A reader in another process** ([`super::open_reader`]) may be the only connection. SQLite then
+//! makes the `-shm` file, and an empty `-wal` file where the server was stopped in order. It needs
+//! both to read, and so leave to write in the folder; where a server runs they are there. A WAL that
+//! a crash left is only read, and never moved into the database file, since its end is not trusted:
+//! the next server finds it as it was. If that server starts while the reader is open, it takes over
+//! the reader's wal-index, and [`rewrite`] makes durable what that says. A connection opened as
+//! read-only could do all this, but it can't take the lock under which SQLite removes the two files:
+//! they would stay in the folder of a stopped server. So the file is opened for writing, `query_only`
+//! forbids all writes, and [`leave`] lets the last connection clear up an empty WAL.
+//!
 //! **The database file** needs no such care. A checkpoint syncs it before it counts a frame as moved,
 //! and the WAL starts anew only when all are moved. If that sync fails, the frames still count as not
 //! moved, are read from the WAL, and are written again next time, which makes the pages dirty again.
@@ -93,6 +103,15 @@ pub(super) fn rewrite(conn: &Connection) -> rusqlite::Result<()> {
         at += length as i64;
     }
     file.sync()
+}
+
+/// Before a reader in another process closes: if the WAL is empty, SQLite may remove its files, if
+/// nobody else has them open. See the module. Should a server start and crash right then, what it put
+/// into the wal-index is trusted, and moving that into the database file does no harm.
+pub(super) fn leave(conn: &Connection) {
+    if checkpoint(conn, "NOOP").is_ok_and(|found| found.frames == 0) {
+        super::connect::checkpoint_on_close(conn, true);
+    }
 }
 
 /// The WAL of a connection, through its VFS.

@@ -1,8 +1,10 @@
 //! A batch of records as SQL. This is the hot path: `examples/append.rs` measures it.
 
+use super::convert::int;
+use super::{audit, people};
 use hubbub_protocol::frame::Retention;
 use hubbub_protocol::record::{Record, RoomKind, RoomRecord};
-use hubbub_protocol::{Body, Counter, Event, Instance, Position, RoomId, WallMs, limits};
+use hubbub_protocol::{Body, Counter, Event, Instance, Position, RoomId, RoomName, WallMs, limits};
 use rusqlite::{CachedStatement, Connection, Statement};
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -53,12 +55,6 @@ struct Send {
     time: WallMs,
 }
 
-/// A number as SQLite keeps it. What the server counts is far from 2^63; a client's counter must be
-/// limited before it comes here.
-pub(super) fn int(number: u64) -> rusqlite::Result<i64> {
-    i64::try_from(number).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
-}
-
 /// Writes a batch, in the order of its records, into the transaction that is open.
 pub(super) fn write(
     conn: &Connection,
@@ -66,24 +62,31 @@ pub(super) fn write(
     batch: &[Record],
 ) -> rusqlite::Result<()> {
     scratch.sends.clear();
-    let mut rest = batch;
-    while let Some(record) = rest.first() {
-        rest = match record {
-            Record::Event { .. } => {
-                let is_event = |record: &Record| matches!(record, Record::Event { .. });
-                let run = rest.iter().position(|record| !is_event(record)).unwrap_or(rest.len());
-                write_events(conn, &rest[..run], &mut scratch.sends)?;
-                &rest[run..]
+    let is_event = |record: &Record| matches!(record, Record::Event { .. });
+    // Events that follow each other are written together, all else one by one.
+    for run in batch.chunk_by(|a, b| is_event(a) && is_event(b)) {
+        match &run[0] {
+            Record::Event { .. } => write_events(conn, run, &mut scratch.sends)?,
+            Record::Room(room) => write_room(conn, room)?,
+            Record::RoomGone(room) => delete_room(conn, *room)?,
+            Record::Account(account) => people::write_account(conn, account)?,
+            Record::Credentials { user, credentials } => {
+                people::write_credentials(conn, *user, credentials)?;
             }
-            Record::Room(room) => {
-                write_room(conn, room)?;
-                &rest[1..]
+            Record::Login(login) => people::write_login(conn, login)?,
+            Record::LoginGone(login) => people::delete_login(conn, *login)?,
+            Record::Place(place) => people::write_place(conn, place)?,
+            Record::PlaceGone { user, room } => people::delete_place(conn, *user, *room)?,
+            Record::Request(request) => people::write_request(conn, request)?,
+            Record::RequestGone(request) => people::delete_request(conn, request)?,
+            Record::Block { user, blocked, on } => {
+                people::write_block(conn, *user, *blocked, *on)?;
             }
-            Record::RoomGone(room) => {
-                delete_room(conn, *room)?;
-                &rest[1..]
-            }
-        };
+            Record::Invite(invite) => people::write_invite(conn, invite)?,
+            Record::InviteGone(invite) => people::delete_invite(conn, *invite)?,
+            Record::Audit(entry) => audit::write(conn, entry)?,
+            Record::AuditTrim { before } => audit::trim(conn, *before)?,
+        }
     }
     write_sends(conn, scratch)
 }
@@ -174,34 +177,35 @@ fn write_room(conn: &Connection, room: &RoomRecord) -> rusqlite::Result<()> {
         Retention::Forever => 0,
         Retention::None => 1,
     };
-    let (id, created) = (int(room.id.0)?, int(room.created.0)?);
-    match &room.kind {
-        RoomKind::Named(name) => conn
-            .prepare_cached(
-                "INSERT INTO rooms (id, kind, name, retention, created) VALUES (?1, 0, ?2, ?3, ?4)
-                 ON CONFLICT (id) DO NOTHING",
-            )?
-            .execute((id, name.as_str(), retention, created)),
-        RoomKind::Private([low, high]) => conn
-            .prepare_cached(
-                "INSERT INTO rooms (id, kind, low_user, low_name, high_user, high_name, retention,
-                 created) VALUES (?1, 1, ?2, ?3, ?4, ?5, ?6, ?7)
-                 ON CONFLICT (id) DO NOTHING",
-            )?
-            .execute((
-                id,
-                int(low.id.0)?,
-                low.name.as_str(),
-                int(high.id.0)?,
-                high.name.as_str(),
-                retention,
-                created,
-            )),
-    }
+    let (kind, name, owner, sides, open) = match &room.kind {
+        RoomKind::Named(name) => (0, Some(name), None, None, None),
+        RoomKind::Private { sides: [low, high], open } => {
+            (1, None, None, Some((int(low.0)?, int(high.0)?)), Some(*open))
+        }
+        RoomKind::Group { name, owner } => (2, Some(name), Some(int(owner.0)?), None, None),
+    };
+    conn.prepare_cached(
+        "INSERT INTO rooms (id, kind, name, owner, low_user, high_user, open, retention, created)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+         ON CONFLICT (id) DO UPDATE SET kind = ?2, name = ?3, owner = ?4, low_user = ?5,
+         high_user = ?6, open = ?7",
+    )?
+    .execute((
+        int(room.id.0)?,
+        kind,
+        name.map(RoomName::as_str),
+        owner,
+        sides.map(|(low, _)| low),
+        sides.map(|(_, high)| high),
+        open,
+        retention,
+        int(room.created.0)?,
+    ))
     .map(drop)
 }
 
 fn delete_room(conn: &Connection, room: RoomId) -> rusqlite::Result<()> {
+    people::delete_room(conn, room)?;
     let room = int(room.0)?;
     conn.prepare_cached("DELETE FROM events WHERE room = ?1")?.execute([room])?;
     conn.prepare_cached("DELETE FROM rooms WHERE id = ?1")?.execute([room]).map(drop)

@@ -1,55 +1,118 @@
 //! The plain door: lines of text for people with netcat or telnet, and for scripts.
 //!
 //! One line is one message to the room in focus; `/word` is a command (see `commands`). The server
-//! never echoes; lines that begin with `--` are its own, lines that begin with `!` are errors.
+//! never echoes; lines that begin with `--` are its own, lines that begin with `!` are errors, and
+//! lines that end with `?` or `:` ask for a name or a password (see `prompt`). Here is what the
+//! connection remembers; `entering` and `session` understand lines before and after the name,
+//! `hearing` says answers.
 
 mod commands;
+mod entering;
+mod hearing;
+mod notices;
 mod parse;
+mod prompt;
 mod say;
+mod session;
 mod telnet;
+#[cfg(test)]
+mod tests;
 
-pub use parse::parse;
+pub use commands::Topic;
+pub use parse::{Line, Person, parse, parse_before_name};
 pub use say::delivery;
 pub use telnet::Telnet;
 
 use super::Variant;
 use crate::admit::Asked;
-use hubbub_hub::{Command, Refusal, Reply};
-use hubbub_protocol::frame::Page;
+use hubbub_hub::{Command, Refusal, Tag};
+use hubbub_protocol::frame::LinkEntry;
 use hubbub_protocol::{
-    Body, CloseCode, ErrorCode, ResumeToken, RoomAddress, RoomId, RoomName, Text, UserName, limits,
-    sanitize,
+    Author, CloseCode, ErrorCode, Event, InviteCode, LoginId, Password, Position, ResumeToken,
+    RoomAddress, RoomId, RoomName, UserName, limits, sanitize,
 };
 use hubbub_store::HistoryPage;
-use parse::Line;
+use prompt::Prompt;
+use std::collections::VecDeque;
+use std::sync::Arc;
 
 /// The state of one plain connection.
 #[derive(Debug)]
 pub struct Plain {
-    fresh: ResumeToken,
-    named: bool,
+    fresh: [ResumeToken; 2],
+    /// Who it is, when that is known.
+    me: Option<Author>,
+    account: bool,
     lobby: Option<RoomName>,
     /// The rooms that it is in; the last one is in focus.
     rooms: Vec<(RoomId, RoomName)>,
+    /// Conversations that are still to be attached after a welcome.
+    attach: VecDeque<RoomAddress>,
+    /// Private chats whose missed messages are on their way.
+    missed: Vec<(RoomId, UserName)>,
     /// Between the pages of a list.
     in_list: bool,
+    /// The pages of `/private` that came so far.
+    links: Vec<LinkEntry>,
+    /// The logins as they were listed last, by their numbers.
+    logins: Vec<LoginId>,
+    /// The next line answers this.
+    prompt: Option<Prompt>,
+    /// What the request with [`AWAITED`] was, as far as its answer does not say.
+    awaited: Option<Awaited>,
+    /// A line was typed that the terminal did not show, its end included.
+    unseen_line: bool,
     /// Takes out telnet's commands and answers them.
     pub telnet: Telnet,
+}
+
+/// The tag of requests whose answer is looked for: there is one at a time, but answers to messages
+/// that were sent before may come first.
+const AWAITED: Tag = Some(1);
+
+/// What was asked, as far as the answer does not say.
+#[derive(Debug)]
+enum Awaited {
+    /// To be called so.
+    Name(UserName),
+    /// To be this account.
+    Login { name: UserName, wished: bool },
+    /// To change the password.
+    Password,
+    /// To make an account; kept until it is known whether an invite is needed.
+    Register {
+        /// Its name; `None`: that of the guest that the session is.
+        name: Option<UserName>,
+        password: Password,
+        invite: Option<InviteCode>,
+    },
+    /// To make a group.
+    Group,
+    /// Something that is answered with `Done`: what is said then.
+    Done(String),
 }
 
 /// What a connection is asked first.
 const ASK_NAME: &str = "What is your name?\n";
 
 impl Plain {
-    /// For a new connection; `fresh` is a random token, which this door never shows.
+    /// For a new connection; `fresh` are random tokens, which this door never shows.
     #[must_use]
-    pub fn new(fresh: ResumeToken) -> Self {
+    pub fn new(fresh: [ResumeToken; 2]) -> Self {
         Self {
             fresh,
-            named: false,
+            me: None,
+            account: false,
             lobby: None,
             rooms: Vec::new(),
+            attach: VecDeque::new(),
+            missed: Vec::new(),
             in_list: false,
+            links: Vec::new(),
+            logins: Vec::new(),
+            prompt: None,
+            awaited: None,
+            unseen_line: false,
             telnet: Telnet::default(),
         }
     }
@@ -60,186 +123,139 @@ impl Plain {
         self.crlf(format!("-- This is a Hubbub chat server.\n{ASK_NAME}").into_bytes())
     }
 
+    /// Whether the next line answers a question.
+    #[must_use]
+    pub fn is_asking(&self) -> bool {
+        self.prompt.is_some()
+    }
+
+    fn is_named(&self) -> bool {
+        self.me.is_some()
+    }
+
     fn focus(&self) -> Option<&(RoomId, RoomName)> {
         self.rooms.last()
     }
 
     pub(crate) fn variant(&self, room: RoomId) -> Variant {
+        let crlf = self.telnet.wants_crlf();
         let here = self.focus().is_some_and(|(focus, _)| *focus == room);
-        match (here, self.telnet.wants_crlf()) {
-            (true, false) => Variant::PlainHere,
-            (false, false) => Variant::PlainElsewhere,
-            (true, true) => Variant::PlainHereCrlf,
-            (false, true) => Variant::PlainElsewhereCrlf,
+        let is_room = self.rooms.iter().any(|(joined, _)| *joined == room);
+        match (&self.me, here, crlf) {
+            // What it hears without having joined is a private chat.
+            (Some(me), ..) if !is_room => Variant::PlainPrivate { me: me.id, crlf },
+            (_, true, false) => Variant::PlainHere,
+            (_, false, false) => Variant::PlainElsewhere,
+            (_, true, true) => Variant::PlainHereCrlf,
+            (_, false, true) => Variant::PlainElsewhereCrlf,
         }
     }
 
-    pub(crate) fn too_long() -> Asked {
+    pub(crate) fn too_long(&mut self) -> Asked {
         let text = format!("A line may have {} bytes; this one was skipped.", limits::FRAME_BYTES);
-        refuse(ErrorCode::TooLong, text)
+        self.skipped(ErrorCode::TooLong, text)
     }
 
     pub(crate) fn decode(&mut self, line: &[u8]) -> Option<Asked> {
+        // The last line of a connection comes as it is.
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
         let Ok(line) = std::str::from_utf8(line) else {
-            return Some(refuse(
-                ErrorCode::NotUtf8,
-                "The line is not UTF-8 and was skipped. Set your terminal to UTF-8.",
-            ));
+            let text = "The line is not UTF-8 and was skipped. Set your terminal to UTF-8.";
+            return Some(self.skipped(ErrorCode::NotUtf8, text.into()));
         };
-        let line = sanitize::typed(line);
-        let parsed = parse(&line);
-        if !self.named {
-            return self.decode_name(parsed);
+        if let Some(prompt) = self.prompt.take() {
+            self.unseen_line = prompt.is_secret() && self.telnet.is_hiding();
+            return Some(self.step(prompt.answer(line)));
         }
-        match parsed {
-            Line::Nothing => None,
-            Line::Say(text) => Some(self.say_here(&text, false)),
-            Line::Me(text) => Some(self.say_here(&text, true)),
-            Line::SayInLobby(text) => Some(match self.lobby.clone() {
-                Some(lobby) => message(RoomAddress::Room(lobby), &text, false),
-                None => refuse(ErrorCode::NotMember, "You are not in the lobby. /join it first."),
-            }),
-            Line::SayTo { name, text } => Some(match UserName::known(&name) {
-                Ok(name) => message(RoomAddress::User(name), &text, false),
-                Err(error) => refuse(ErrorCode::NoSuchUser, format!("{name}: {error}.")),
-            }),
-            Line::Join { room, retention } => Some(match RoomName::parse(&room) {
-                Ok(room) => {
-                    let address = RoomAddress::Room(room);
-                    command(Command::Join { address, after: None, retention })
-                }
-                Err(error) => refuse(ErrorCode::RoomInvalid, format!("{room}: {error}.")),
-            }),
-            Line::Leave => Some(self.in_focus(|room| Command::Leave { room })),
-            Line::Who => Some(self.in_focus(|room| Command::Members { room, after: None })),
-            Line::Rooms => Some(command(Command::Rooms { after: None })),
-            Line::Users => Some(command(Command::Users { after: None })),
-            Line::History(limit) => Some(self.in_focus(|room| Command::History {
-                address: RoomAddress::Room(room),
-                page: Page::Latest,
-                limit,
-            })),
-            Line::Sync => Some(command(Command::Ping)),
-            Line::Quit => Some(command(Command::Quit)),
-            Line::Help => Some(Asked::Answer(self.crlf(commands::help().into_bytes()))),
-            Line::Time => Some(Asked::Answer(self.crlf(say::time_now().into_bytes()))),
-            Line::Unknown(text) => Some(refuse(ErrorCode::UnknownCommand, text)),
-            Line::Usage(text) => Some(refuse(ErrorCode::Usage, text)),
+        let typed = sanitize::typed(line);
+        let parsed = if self.is_named() { parse(&typed) } else { parse_before_name(&typed) };
+        if matches!(parsed, Line::Login(_) | Line::Register(_)) && typed != line {
+            // What was left out could be a part of the password.
+            let text = "That line has control characters (an arrow key?). Type it again.";
+            return Some(refuse(ErrorCode::PasswordInvalid, text));
+        }
+        if self.is_named() { self.decode_named(parsed) } else { self.decode_unnamed(parsed) }
+    }
+
+    /// A line that can't be looked at. A question stays.
+    fn skipped(&mut self, code: ErrorCode, text: String) -> Asked {
+        match self.prompt.take() {
+            Some(prompt) => {
+                self.unseen_line = prompt.is_secret() && self.telnet.is_hiding();
+                self.ask(Some(text), prompt)
+            }
+            None => refuse(code, text),
         }
     }
 
-    fn decode_name(&self, line: Line) -> Option<Asked> {
-        let name = match line {
-            Line::Nothing => return None,
-            Line::Quit => return Some(command(Command::Quit)),
-            Line::Help => {
-                let text = "-- First a name, on a line of its own. /quit leaves.\n";
-                return Some(Asked::Answer(self.crlf(text.into())));
-            }
-            Line::Say(name) => name,
-            _ => {
-                let text = "First your name. Commands work after that.";
-                return Some(refuse(ErrorCode::HelloFirst, text));
-            }
-        };
-        Some(match UserName::parse(name.trim()) {
-            Ok(name) => command(Command::Hello {
-                name: Some(name),
-                instance: None,
-                resume: None,
-                fresh: self.fresh,
-            }),
-            Err(error) => {
-                refuse(ErrorCode::NameInvalid, format!("{}.", capitalised(&error.to_string())))
-            }
-        })
+    /// The question of a prompt, and that it is open from now on.
+    fn question(&mut self, prompt: Prompt) -> String {
+        let text = prompt.text(!self.telnet.is_telnet());
+        self.prompt = Some(prompt);
+        text
     }
 
-    fn in_focus(&self, make: impl FnOnce(RoomName) -> Command) -> Asked {
-        match self.focus() {
-            Some((_, room)) => command(make(room.clone())),
-            None => refuse(ErrorCode::NotMember, "You are in no room. /join ROOM first."),
+    fn ask(&mut self, error: Option<String>, prompt: Prompt) -> Asked {
+        let error = error.map_or_else(String::new, |error| format!("! {error}\n"));
+        let question = self.question(prompt);
+        self.answer(&format!("{error}{question}"))
+    }
+
+    fn answer(&mut self, text: &str) -> Asked {
+        Asked::Answer(self.speak(text))
+    }
+
+    /// A request whose answer is looked for.
+    fn awaiting(&mut self, awaited: Awaited, command: Command) -> Asked {
+        self.awaited = Some(awaited);
+        Asked::Command(AWAITED, command)
+    }
+
+    /// Text as it goes out. Shows or hides what is typed from here on, by what is asked now.
+    fn speak(&mut self, text: &str) -> Vec<u8> {
+        let mut out = Vec::new();
+        if text.is_empty() {
+            return out;
         }
-    }
-
-    fn say_here(&self, text: &str, action: bool) -> Asked {
-        match self.focus() {
-            Some((_, room)) => message(RoomAddress::Room(room.clone()), text, action),
-            None => refuse(
-                ErrorCode::NotMember,
-                "You are in no room, so nobody would hear that. /join ROOM first.",
-            ),
+        let hides = self.telnet.is_telnet() && self.prompt.as_ref().is_some_and(Prompt::is_secret);
+        if self.telnet.is_hiding() && !hides {
+            self.telnet.show(&mut out);
         }
-    }
-
-    pub(crate) fn reply(&mut self, reply: Reply, out: &mut Vec<u8>) -> Option<Command> {
-        let mut text = String::new();
-        let follow_up = self.reply_text(reply, &mut text);
-        out.extend_from_slice(&self.crlf(text.into_bytes()));
-        follow_up
-    }
-
-    fn reply_text(&mut self, reply: Reply, out: &mut String) -> Option<Command> {
-        match reply {
-            Reply::Welcome { user, lobby, .. } => {
-                self.named = true;
-                self.lobby = Some(lobby.clone());
-                out.push_str(&format!("-- Welcome, {}! /help lists the commands.\n", user.name));
-                let address = RoomAddress::Room(lobby);
-                return Some(Command::Join { address, after: None, retention: None });
-            }
-            Reply::Joined { address, head, retention, members, created, .. } => {
-                if let RoomAddress::Room(room) = address {
-                    self.rooms.retain(|(id, _)| *id != head.room);
-                    out.push_str(&say::joined(&room, head.seq, retention, members, created));
-                    self.rooms.push((head.room, room));
-                }
-            }
-            Reply::Left { room, id } => {
-                self.rooms.retain(|(joined, _)| *joined != id);
-                out.push_str(&say::left(&room, self.focus().map(|(_, room)| room)));
-            }
-            Reply::Sent { .. } => {}
-            Reply::Rooms { rooms, next } => {
-                say::rooms(&rooms, self.continues(next.is_some()), out);
-                return next.map(|next| Command::Rooms { after: Some(next) });
-            }
-            Reply::Members { room, members, count, next } => {
-                let title = format!("In {room}");
-                say::people(&title, &members, count, self.continues(next.is_some()), out);
-                return next.map(|next| Command::Members { room, after: Some(next) });
-            }
-            Reply::Users { users, count, next } => {
-                say::people("Online", &users, count, self.continues(next.is_some()), out);
-                return next.map(|next| Command::Users { after: Some(next) });
-            }
-            Reply::Pong { .. } => {
-                out.push_str("-- In sync: the server has done everything before this.\n")
-            }
-            Reply::Refused(refusal) => {
-                self.in_list = false;
-                out.push_str(&format!("! {}\n", sanitize::for_terminal_line(&refusal.text)));
-                if !self.named {
-                    out.push_str(ASK_NAME);
-                }
-            }
+        if std::mem::take(&mut self.unseen_line) {
+            out.extend_from_slice(b"\r\n");
         }
-        None
-    }
-
-    /// Whether this page continues a list, and notes whether another will.
-    fn continues(&mut self, more: bool) -> bool {
-        std::mem::replace(&mut self.in_list, more)
+        if hides && !self.telnet.is_hiding() {
+            self.telnet.hide(&mut out);
+        }
+        out.extend_from_slice(&self.crlf(text.as_bytes().to_vec()));
+        out
     }
 
     pub(crate) fn history(&mut self, page: &HistoryPage, out: &mut Vec<u8>) {
         let mut text = String::new();
         say::history(page, &mut text);
-        out.extend_from_slice(&self.crlf(text.into_bytes()));
+        out.extend_from_slice(&self.speak(&text));
     }
 
-    pub(crate) fn close(&self, code: CloseCode, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.crlf(format!("-- {}\n", code.text()).into_bytes()));
+    /// What was said in a private chat while the account was away.
+    pub(crate) fn page(&mut self, room: RoomId, events: &[Arc<Event>], out: &mut Vec<u8>) {
+        let other = self.missed.iter().find(|(missed, _)| *missed == room).map(|(_, name)| name);
+        let me = self.me.as_ref().map(|me| me.id);
+        let mut text = String::new();
+        for event in events {
+            say::missed(event, me, other, &mut text);
+        }
+        out.extend_from_slice(&self.speak(&text));
+    }
+
+    /// All that was missed in a private chat was said.
+    pub(crate) fn live(&mut self, head: Position) {
+        self.missed.retain(|(room, _)| *room != head.room);
+    }
+
+    pub(crate) fn close(&mut self, code: CloseCode, out: &mut Vec<u8>) {
+        self.prompt = None;
+        out.extend_from_slice(&self.speak(&format!("-- {}\n", code.text())));
     }
 
     fn crlf(&self, text: Vec<u8>) -> Vec<u8> {
@@ -266,19 +282,4 @@ fn command(command: Command) -> Asked {
 
 fn refuse(code: ErrorCode, text: impl Into<String>) -> Asked {
     Asked::Refused(None, Refusal { code, text: text.into(), suggestion: None })
-}
-
-fn message(address: RoomAddress, text: &str, action: bool) -> Asked {
-    match Text::parse(text) {
-        Ok(text) => {
-            let body = if action { Body::Action { text } } else { Body::Text { text } };
-            command(Command::Send { address, body, counter: None })
-        }
-        Err(error) => refuse(ErrorCode::TextInvalid, format!("Not sent: {error}.")),
-    }
-}
-
-fn capitalised(text: &str) -> String {
-    let mut chars = text.chars();
-    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }

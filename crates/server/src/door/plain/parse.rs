@@ -1,7 +1,8 @@
 //! What a typed line means. Pure, and total: every line has a meaning or an error.
 
-use super::commands::{self, Verb};
-use hubbub_protocol::{frame::Retention, limits};
+use super::commands::{self, Spec, Topic, Verb};
+use hubbub_protocol::secret::Hidden;
+use hubbub_protocol::{PrivatePolicy, frame::Retention, limits};
 
 /// The meaning of a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,20 +37,91 @@ pub enum Line {
     Who,
     /// List who is online.
     Users,
-    /// Show so many of the last messages of the room in focus.
-    History(u32),
-    /// Show the commands.
-    Help,
+    /// Show so many of the last messages of the room in focus, or of a private chat.
+    History {
+        /// With whom.
+        with: Option<String>,
+        /// How many.
+        limit: u32,
+    },
+    /// Show some of the commands.
+    Help(Topic),
     /// Show the time.
     Time,
     /// A fence.
     Sync,
     /// Leave the server.
     Quit,
+    /// Something about a private chat with one person.
+    Person {
+        /// What.
+        what: Person,
+        /// Whom.
+        name: String,
+    },
+    /// List private chats, questions and invitations.
+    Private,
+    /// Say who may begin a private chat; `None`: what the server says.
+    Policy(Option<PrivatePolicy>),
+    /// Make an account. What follows the verb may hold a password.
+    Register(Hidden),
+    /// Become an account. What follows the verb may hold a password.
+    Login(Hidden),
+    /// End the login and leave.
+    Logout,
+    /// Change the password.
+    Passwd,
+    /// List the logins.
+    Logins,
+    /// End a login, by its number in the list.
+    Revoke(usize),
+    /// Take another name.
+    Nick(String),
+    /// Make a group.
+    Group(String),
+    /// Invite somebody into a group.
+    Invite {
+        /// Whom.
+        name: String,
+        /// Where, if not into the room in focus.
+        room: Option<String>,
+    },
+    /// Decline an invitation into a group.
+    Decline(String),
     /// No such command: what to tell.
     Unknown(String),
     /// Wrong arguments: what to tell.
     Usage(String),
+}
+
+/// What may be wanted of one person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Person {
+    /// Ask for a private chat.
+    Ask,
+    /// Agree to one.
+    Accept,
+    /// Decline one.
+    Reject,
+    /// End one.
+    End,
+    /// Hear no more of them.
+    Block,
+    /// Hear of them again.
+    Unblock,
+}
+
+/// The same for a line of somebody who has no name yet: nothing is said, and the older systems'
+/// verbs for accounts have no slash.
+#[must_use]
+pub fn parse_before_name(line: &str) -> Line {
+    let line = line.trim();
+    let (word, arguments) = split_word(line);
+    match word.to_ascii_lowercase().as_str() {
+        "login" => Line::Login(Hidden::new(arguments)),
+        "register" => Line::Register(Hidden::new(arguments)),
+        _ => parse(line),
+    }
 }
 
 /// Understands a line that was made fit by `sanitize::typed`.
@@ -65,7 +137,9 @@ pub fn parse(line: &str) -> Line {
     if let Some(rest) = line.strip_prefix("//") {
         return Line::Say(format!("/{rest}"));
     }
-    if let Some(rest) = line.strip_prefix('/') {
+    if let Some(rest) = trimmed.strip_prefix('/')
+        && (line.starts_with('/') || takes_secret(rest))
+    {
         let (word, arguments) = split_word(rest);
         return slash(&word.to_ascii_lowercase(), arguments);
     }
@@ -78,16 +152,46 @@ pub fn parse(line: &str) -> Line {
     Line::Say(line.into())
 }
 
+/// Whether a password may follow: then a blank before the slash does not make it a message.
+fn takes_secret(command: &str) -> bool {
+    let word = split_word(command).0.to_ascii_lowercase();
+    commands::find(&word)
+        .is_some_and(|spec| matches!(spec.verb, Verb::Login | Verb::Register | Verb::Passwd))
+}
+
 /// The verbs of the older systems: whole lines, in any case.
 fn bare_verb(line: &str) -> Option<Line> {
-    let lower = line.to_ascii_lowercase();
-    match lower.as_str() {
-        "exit" | "q" => return Some(Line::Quit),
-        "online clients" => return Some(Line::Users),
-        _ => {}
-    }
-    let text = lower.starts_with("bdct txt ").then(|| line["bdct txt ".len()..].trim())?;
-    (!text.is_empty()).then(|| Line::SayInLobby(text.into()))
+    let words: Vec<&str> = line.split_whitespace().take(4).collect();
+    let lower: Vec<String> = words.iter().map(|word| word.to_ascii_lowercase()).collect();
+    let lower: Vec<&str> = lower.iter().map(String::as_str).collect();
+    let person = |what| Line::Person { what, name: words[2].into() };
+    Some(match lower[..] {
+        ["exit" | "q"] => Line::Quit,
+        ["online", "clients"] => Line::Users,
+        ["my", "private", "chats"] => Line::Private,
+        ["connect", "to", _] => person(Person::Ask),
+        ["accept", "connection", _] => person(Person::Accept),
+        ["reject", "connection", _] => person(Person::Reject),
+        ["end", "private", _] => person(Person::End),
+        ["private", "txt", _, _] => {
+            let text = after_words(line, 3);
+            Line::SayTo { name: words[2].into(), text: text.into() }
+        }
+        // Meant for the question for a name, and with a password in it: never a message.
+        ["login" | "register", _] | ["login" | "register", _, ..]
+            if matches!(words[0], "LOGIN" | "REGISTER") =>
+        {
+            let text = "Here it goes with a slash: /login NAME, or /register. Nothing was said.";
+            Line::Usage(text.into())
+        }
+        ["bdct", "txt", _, ..] => Line::SayInLobby(after_words(line, 2).into()),
+        _ => return None,
+    })
+}
+
+/// What follows the first words.
+fn after_words(line: &str, count: usize) -> &str {
+    (0..count).fold(line, |rest, _| split_word(rest).1)
 }
 
 fn split_word(text: &str) -> (&str, &str) {
@@ -105,39 +209,83 @@ fn slash(word: &str, arguments: &str) -> Line {
         let word: String = word.chars().take(40).collect();
         return Line::Unknown(format!("There is no command /{word}. {hint}"));
     };
-    let usage = || {
-        let usage = format!("/{} {}", spec.words[0], spec.arguments);
-        Line::Usage(format!("It goes like this: {}", usage.trim_end()))
-    };
-    let text = arguments.to_owned();
-    match spec.verb {
-        Verb::Join => join(arguments).unwrap_or_else(usage),
+    understand(spec, arguments)
+        .unwrap_or_else(|| Line::Usage(format!("It goes like this: {}", spec.usage())))
+}
+
+/// A command with its arguments; `None` if they are wrong.
+fn understand(spec: &Spec, arguments: &str) -> Option<Line> {
+    let text = || Some(arguments.to_owned()).filter(|text| !text.is_empty());
+    let person = |what| Some(Line::Person { what, name: one_word(arguments)? });
+    Some(match spec.verb {
+        Verb::Join => return join(arguments),
         Verb::Message => match split_word(arguments) {
             (name, text) if !text.is_empty() => {
                 let name = name.strip_prefix('@').unwrap_or(name);
                 Line::SayTo { name: name.into(), text: text.into() }
             }
-            _ => usage(),
+            _ => return None,
         },
-        Verb::Me if text.is_empty() => usage(),
-        Verb::Me => Line::Me(text),
-        Verb::Shout if text.is_empty() => usage(),
-        Verb::Shout => Line::SayInLobby(text),
-        Verb::History => match (arguments, arguments.parse()) {
-            ("", _) => Line::History(20),
-            (_, Ok(count)) if (1..=limits::PAGE).contains(&count) => Line::History(count),
-            _ => usage(),
-        },
-        _ if !arguments.is_empty() => usage(),
+        Verb::Me => Line::Me(text()?),
+        Verb::Shout => Line::SayInLobby(text()?),
+        Verb::History => return history(arguments),
+        Verb::Help => Line::Help(Topic::named(&arguments.to_ascii_lowercase())?),
+        Verb::Ask => return person(Person::Ask),
+        Verb::Accept => return person(Person::Accept),
+        Verb::Reject => return person(Person::Reject),
+        Verb::End => return person(Person::End),
+        Verb::Block => return person(Person::Block),
+        Verb::Unblock => return person(Person::Unblock),
+        Verb::Policy => Line::Policy(match arguments.to_ascii_lowercase().as_str() {
+            "ask" => Some(PrivatePolicy::Ask),
+            "open" => Some(PrivatePolicy::Open),
+            "closed" => Some(PrivatePolicy::Closed),
+            "default" => None,
+            _ => return None,
+        }),
+        Verb::Register => Line::Register(Hidden::new(arguments)),
+        Verb::Login => Line::Login(Hidden::new(arguments)),
+        Verb::Revoke => Line::Revoke(arguments.parse().ok()?),
+        Verb::Nick => Line::Nick(text()?),
+        Verb::Group => Line::Group(one_word(arguments)?),
+        Verb::Invite => {
+            let (name, room) = split_word(arguments);
+            let room = if room.is_empty() { None } else { Some(one_word(room)?) };
+            Line::Invite { name: one_word(name)?, room }
+        }
+        Verb::Decline => Line::Decline(one_word(arguments)?),
+        _ if !arguments.is_empty() => return None,
         Verb::Leave => Line::Leave,
         Verb::Rooms => Line::Rooms,
         Verb::Who => Line::Who,
         Verb::Users => Line::Users,
         Verb::Time => Line::Time,
         Verb::Sync => Line::Sync,
-        Verb::Help => Line::Help,
         Verb::Quit => Line::Quit,
-    }
+        Verb::Private => Line::Private,
+        Verb::Logout => Line::Logout,
+        Verb::Passwd => Line::Passwd,
+        Verb::Logins => Line::Logins,
+    })
+}
+
+/// A single word, as a name is: without the sign that people write before a user or a room.
+fn one_word(arguments: &str) -> Option<String> {
+    let name = arguments.strip_prefix(['@', '#']).unwrap_or(arguments);
+    (!name.is_empty() && !name.contains(char::is_whitespace)).then(|| name.to_owned())
+}
+
+/// `[@NAME] [COUNT]`.
+fn history(arguments: &str) -> Option<Line> {
+    let (with, count) = match arguments.strip_prefix('@') {
+        Some(rest) => {
+            let (name, count) = split_word(rest);
+            (Some(name.to_owned()).filter(|name| !name.is_empty())?.into(), count)
+        }
+        None => (None, arguments),
+    };
+    let limit = if count.is_empty() { 20 } else { count.parse().ok()? };
+    (1..=limits::PAGE).contains(&limit).then_some(Line::History { with, limit })
 }
 
 fn join(arguments: &str) -> Option<Line> {
@@ -160,6 +308,7 @@ mod tests {
     #[test]
     fn lines_mean_what_people_expect() {
         let say = |text: &str| Line::Say(text.into());
+        let person = |what| Line::Person { what, name: "bob".into() };
         for (line, meaning) in [
             ("  \t", Line::Nothing),
             ("hello /join x", say("hello /join x")),
@@ -180,14 +329,72 @@ mod tests {
             ("online clients", Line::Users),
             ("bdct txt hi all", Line::SayInLobby("hi all".into())),
             ("bdct txt ", say("bdct txt ")),
-            ("/history", Line::History(20)),
-            ("/history 5", Line::History(5)),
+            ("connect to bob", person(Person::Ask)),
+            ("Accept Connection bob", person(Person::Accept)),
+            ("reject connection bob", person(Person::Reject)),
+            ("END PRIVATE bob", person(Person::End)),
+            ("connect to the server", say("connect to the server")),
+            ("my private chats", Line::Private),
+            (
+                "private txt Bob hi  there",
+                Line::SayTo { name: "Bob".into(), text: "hi  there".into() },
+            ),
+            ("private txt bob", say("private txt bob")),
+            ("/ask @bob", person(Person::Ask)),
+            ("/unblock bob", person(Person::Unblock)),
+            ("/policy Closed", Line::Policy(Some(PrivatePolicy::Closed))),
+            ("/policy default", Line::Policy(None)),
+            ("/login bob pw", Line::Login(Hidden::new("bob pw"))),
+            (" /login bob pw", Line::Login(Hidden::new("bob pw"))),
+            ("  /passwd", Line::Passwd),
+            (" /join x", say(" /join x")),
+            ("login bob pw", say("login bob pw")),
+            ("/revoke 2", Line::Revoke(2)),
+            ("/invite bob", Line::Invite { name: "bob".into(), room: None }),
+            ("/invite @bob #team", Line::Invite { name: "bob".into(), room: Some("team".into()) }),
+            ("/help", Line::Help(Topic::Everyday)),
+            ("/help private", Line::Help(Topic::Private)),
+            ("/history", Line::History { with: None, limit: 20 }),
+            ("/history 5", Line::History { with: None, limit: 5 }),
+            ("/history @bob", Line::History { with: Some("bob".into()), limit: 20 }),
+            ("/history @bob 5", Line::History { with: Some("bob".into()), limit: 5 }),
         ] {
             assert_eq!(parse(line), meaning, "{line:?}");
         }
-        assert!(matches!(parse("/history 101"), Line::Usage(_)));
-        assert!(matches!(parse("/join"), Line::Usage(_)));
-        assert!(matches!(parse("/quit now"), Line::Usage(_)));
+        for line in [
+            "/history 101",
+            "/join",
+            "/quit now",
+            "/ask",
+            "/ask two names",
+            "/policy",
+            "/policy x",
+            "/revoke x",
+            "/invite",
+            "/invite a b c",
+            "/group",
+            "/decline",
+            "/passwd secret",
+            "/help x",
+        ] {
+            assert!(matches!(parse(line), Line::Usage(_)), "{line:?}");
+        }
+    }
+
+    #[test]
+    fn before_the_name_accounts_have_verbs_without_a_slash() {
+        let login = |text: &str| Line::Login(Hidden::new(text));
+        for (line, meaning) in [
+            ("LOGIN bob pw", login("bob pw")),
+            (" Login bob", login("bob")),
+            ("/login bob", login("bob")),
+            ("login", login("")),
+            ("register ann pw", Line::Register(Hidden::new("ann pw"))),
+            ("logins", Line::Say("logins".into())),
+            (" /quit", Line::Quit),
+        ] {
+            assert_eq!(parse_before_name(line), meaning, "{line:?}");
+        }
     }
 
     #[test]
@@ -196,7 +403,14 @@ mod tests {
             parse("/jion work"),
             Line::Unknown("There is no command /jion. Did you mean /join?".into())
         );
-        assert!(matches!(parse("/login secret"), Line::Unknown(text) if !text.contains("secret")));
+        for line in ["/logn bob secret", "/pass secret", "/registr secret", "/passwd secret"] {
+            match parse(line) {
+                Line::Unknown(text) | Line::Usage(text) => assert!(!text.contains("secret")),
+                other => panic!("{other:?}"),
+            }
+        }
+        let shown = format!("{:?}{:?}", parse("/login b secret"), parse("/register secret"));
+        assert!(!shown.contains("secret"), "{shown}");
     }
 
     proptest! {

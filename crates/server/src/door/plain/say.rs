@@ -3,16 +3,19 @@
 
 use hubbub_hub::Delivery;
 use hubbub_protocol::frame::{MemberChange, Retention, RoomEntry};
-use hubbub_protocol::{Author, Body, Event, RoomAddress, RoomName, Seq, UserName, sanitize};
+use hubbub_protocol::{
+    Author, Body, Event, RoomAddress, RoomName, Seq, UserId, UserName, WallMs, sanitize,
+};
 use hubbub_store::HistoryPage;
 use std::fmt::Write as _;
 
-/// A delivery as lines. Every line of a longer message carries its author.
-pub fn delivery(delivery: &Delivery, in_focus: bool, out: &mut Vec<u8>) {
+/// A delivery as lines. Every line of a longer message carries its author. `me`: who hears it,
+/// where that makes a difference.
+pub fn delivery(delivery: &Delivery, in_focus: bool, me: Option<UserId>, out: &mut Vec<u8>) {
     let mut text = String::new();
     match delivery {
-        Delivery::Message { address: RoomAddress::User(_), event } => {
-            message("[private] ", event, &mut text);
+        Delivery::Message { address: RoomAddress::User(to), event } => {
+            message(&private(event, me, Some(to)), event, &mut text);
         }
         Delivery::Message { address: RoomAddress::Room(room), event } => {
             message(&prefix(room, in_focus), event, &mut text);
@@ -23,13 +26,36 @@ pub fn delivery(delivery: &Delivery, in_focus: bool, out: &mut Vec<u8>) {
                 MemberChange::Left => "left",
                 MemberChange::Quit => "left the server",
                 MemberChange::Lost => "lost the connection",
+                MemberChange::Owner => "is the owner of this group now",
             };
             let _ = writeln!(text, "{}-- {} {what}", prefix(room, in_focus), user.name);
+        }
+        Delivery::Renamed { room, user, old } => {
+            let _ = writeln!(text, "{}-- {old} is {} now", prefix(room, in_focus), user.name);
         }
         // People would not call the number of others news.
         Delivery::Count { .. } => {}
     }
     out.extend_from_slice(text.as_bytes());
+}
+
+/// What marks a private message. One's own, of another session, say to whom they went.
+fn private(event: &Event, me: Option<UserId>, to: Option<&UserName>) -> String {
+    match to {
+        Some(to) if me == Some(event.from.id) => format!("[private to {to}] "),
+        _ => "[private] ".into(),
+    }
+}
+
+/// A private message that came while the account was away.
+pub(super) fn missed(
+    event: &Event,
+    me: Option<UserId>,
+    other: Option<&UserName>,
+    out: &mut String,
+) {
+    let mark = private(event, me, other);
+    message(&format!("{mark}[{}] ", when(event.time)), event, out);
 }
 
 fn prefix(room: &RoomName, in_focus: bool) -> String {
@@ -69,6 +95,21 @@ pub(super) fn joined(
     format!("-- You are in {room}: {company}.{history}\n")
 }
 
+pub(super) fn group_made(room: &RoomName) -> String {
+    format!(
+        "-- You are in {room}: a new group, and you are alone in it. /invite NAME brings others.\n"
+    )
+}
+
+pub(super) fn gone(room: &RoomName, had_focus: bool, now_in: Option<&RoomName>) -> String {
+    let now = match now_in {
+        _ if !had_focus => String::new(),
+        Some(now_in) => format!(" You are in {now_in} now."),
+        None => " You are in no room now. /join ROOM to go to one.".into(),
+    };
+    format!("-- You left {room} elsewhere, or it is no more.{now}\n")
+}
+
 pub(super) fn left(room: &RoomName, now_in: Option<&RoomName>) -> String {
     match now_in {
         Some(now_in) => format!("-- You left {room} and are in {now_in} now.\n"),
@@ -100,10 +141,14 @@ pub(super) fn people(
     if !continues {
         let _ = writeln!(out, "-- {title} ({count}):");
     }
+    wrapped(people.iter().map(|person| person.name.as_str()), out);
+}
+
+/// Words with commas, in lines that fit on a terminal.
+pub(super) fn wrapped<'a>(words: impl Iterator<Item = &'a str>, out: &mut String) {
     const WIDTH: usize = 72;
     let mut line = String::new();
-    for person in people {
-        let name = person.name.as_str();
+    for name in words {
         if !line.is_empty() && line.chars().count() + 2 + name.chars().count() > WIDTH {
             let _ = writeln!(out, "--   {line}");
             line.clear();
@@ -124,14 +169,17 @@ pub(super) fn history(page: &HistoryPage, out: &mut String) {
         return;
     }
     for event in &page.events {
-        let time = i64::try_from(event.time.0).ok();
-        let time =
-            time.and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok()).unwrap_or_default();
-        let time = time.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M");
-        message(&format!("[{time}] "), event, out);
+        message(&format!("[{}] ", when(event.time)), event, out);
     }
     let end = if page.more { "-- There is more before that.\n" } else { "-- That was all.\n" };
     out.push_str(end);
+}
+
+/// A time by the server's clock and zone.
+pub(super) fn when(time: WallMs) -> String {
+    let time = i64::try_from(time.0).ok();
+    let time = time.and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok()).unwrap_or_default();
+    time.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M").to_string()
 }
 
 pub(super) fn time_now() -> String {

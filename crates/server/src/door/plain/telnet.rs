@@ -1,4 +1,6 @@
-//! Telnet's commands inside the byte stream (RFC 854): taken out, and every offer is declined.
+//! Telnet's commands inside the byte stream (RFC 854): taken out, and every offer is declined. The
+//! one option of ours is ECHO (RFC 857): while a password is typed the server says that it echoes,
+//! and doesn't, so the terminal shows nothing.
 
 const IAC: u8 = 255;
 const DONT: u8 = 254;
@@ -7,6 +9,7 @@ const WONT: u8 = 252;
 const WILL: u8 = 251;
 const SB: u8 = 250;
 const SE: u8 = 240;
+const ECHO: u8 = 1;
 
 /// A filter that keeps its place between packets.
 #[derive(Debug, Default)]
@@ -14,6 +17,12 @@ pub struct Telnet {
     state: State,
     crlf: bool,
     after_cr: bool,
+    /// It sent a command.
+    commanded: bool,
+    /// ECHO was offered, and not taken back yet.
+    hiding: bool,
+    /// Offers of ECHO that no DO has answered yet.
+    offers: u32,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -33,11 +42,39 @@ impl Telnet {
         self.crlf
     }
 
+    /// Whether the peer showed itself to be a telnet, by a command or by its line ends.
+    #[must_use]
+    pub fn is_telnet(&self) -> bool {
+        self.commanded || self.crlf
+    }
+
+    /// Whether the terminal was told not to show what is typed.
+    #[must_use]
+    pub fn is_hiding(&self) -> bool {
+        self.hiding
+    }
+
+    /// From here on the terminal shows nothing of what is typed.
+    pub fn hide(&mut self, out: &mut Vec<u8>) {
+        self.hiding = true;
+        self.offers = self.offers.saturating_add(1);
+        out.extend_from_slice(&[IAC, WILL, ECHO]);
+    }
+
+    /// From here on it shows it again.
+    pub fn show(&mut self, out: &mut Vec<u8>) {
+        self.hiding = false;
+        out.extend_from_slice(&[IAC, WONT, ECHO]);
+    }
+
     /// Appends the text in `bytes` to `text`, and what telnet wants answered to `answer`.
     pub fn filter(&mut self, bytes: &[u8], text: &mut Vec<u8>, answer: &mut Vec<u8>) {
         for &byte in bytes {
             self.state = match (self.state, byte) {
-                (State::Text, IAC) => State::Command,
+                (State::Text, IAC) => {
+                    self.commanded = true;
+                    State::Command
+                }
                 (State::Text, byte) => {
                     self.crlf |= self.after_cr && byte == b'\n';
                     self.after_cr = byte == b'\r';
@@ -54,6 +91,12 @@ impl Telnet {
                 (State::Command, _) => State::Text,
                 (State::Option(WILL), option) => {
                     answer.extend_from_slice(&[IAC, DONT, option]);
+                    State::Text
+                }
+                // It agrees to our offer, perhaps after that was taken back. An answer to an answer
+                // could go round for ever (RFC 1143).
+                (State::Option(DO), ECHO) if self.hiding || self.offers > 0 => {
+                    self.offers = self.offers.saturating_sub(1);
                     State::Text
                 }
                 (State::Option(DO), option) => {
@@ -91,6 +134,32 @@ mod tests {
         assert_eq!(answer, [IAC, DONT, 0x1f, IAC, WONT, 1]);
         assert!(crlf);
         assert!(!run(&[b"a\n"]).2);
+    }
+
+    #[test]
+    fn an_agreement_to_our_echo_is_not_answered_and_a_wish_for_it_is_declined() {
+        let (mut telnet, mut text, mut answer) = (Telnet::default(), Vec::new(), Vec::new());
+        assert!(!telnet.is_telnet());
+        let mut hear = |telnet: &mut Telnet, bytes: &[u8]| {
+            answer.clear();
+            telnet.filter(bytes, &mut text, &mut answer);
+            answer.clone()
+        };
+        assert_eq!(hear(&mut telnet, &[IAC, DO, ECHO]), [IAC, WONT, ECHO]);
+        assert!(telnet.is_telnet());
+        let (mut out, nothing) = (Vec::new(), [0u8; 0]);
+        telnet.hide(&mut out);
+        assert!(telnet.is_hiding());
+        assert_eq!(hear(&mut telnet, &[IAC, DO, ECHO]), nothing);
+        telnet.show(&mut out);
+        assert_eq!(hear(&mut telnet, &[IAC, DONT, ECHO]), nothing);
+        // The agreement comes after the offer was taken back.
+        telnet.hide(&mut out);
+        telnet.show(&mut out);
+        assert_eq!(hear(&mut telnet, &[IAC, DO, ECHO]), nothing);
+        assert_eq!(hear(&mut telnet, &[IAC, DO, ECHO]), [IAC, WONT, ECHO]);
+        let (will, wont) = ([IAC, WILL, ECHO], [IAC, WONT, ECHO]);
+        assert_eq!(out, [will, wont, will, wont].concat());
     }
 
     proptest! {

@@ -1,0 +1,330 @@
+//! The operator's door: a Unix socket in the data folder, for whoever may use that folder.
+//!
+//! One line of JSON in, one line out, and the connection ends. [`ask`] asks the server that runs on
+//! a folder; where none runs it opens the folder itself and lets a hub of its own answer. So an
+//! answer is the same either way, and decided by the same code.
+//!
+//! What an operator may want more is added as an [`AdminRequest`], and in `Question`, which knows
+//! what the hub is asked for it. The programs' side is `hubbub invite` and its like.
+
+mod offline;
+#[cfg(unix)]
+mod socket;
+#[cfg(not(unix))]
+#[path = "admin/no_socket.rs"]
+mod socket;
+
+pub(crate) use socket::Door;
+
+use crate::config::StartError;
+use crate::data::{self, DataFolder};
+use crate::random;
+use hubbub_hub::{AdminCommand, AdminReply};
+use hubbub_protocol::account::InviteRecord;
+use hubbub_protocol::{InviteCode, InviteId, WallMs};
+use serde::{Deserialize, Serialize};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// The socket's name in the data folder.
+pub const SOCKET: &str = "admin.sock";
+/// Longest request, in bytes without its line end.
+pub const REQUEST_BYTES: usize = 64 * 1024;
+/// Longest answer: all invites that a server may have, with the longest notes.
+#[cfg(unix)]
+const ANSWER_BYTES: usize = 32 * 1024 * 1024;
+/// Longest note on an invite, in bytes.
+const NOTE_BYTES: usize = 256;
+/// Longest time of an invite that ends, in milliseconds: 100 years.
+const LIFETIME_MS: u64 = 100 * 365 * 24 * 60 * 60 * 1000;
+
+/// What the operator may ask.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "cmd", rename_all = "snake_case", deny_unknown_fields)]
+pub enum AdminRequest {
+    /// Make an invite.
+    InviteMake {
+        /// For how long it counts, in milliseconds; `None`: for ever.
+        #[serde(default)]
+        for_ms: Option<u64>,
+        /// How many accounts may be made with it.
+        #[serde(default = "once")]
+        uses: u32,
+        /// Whom it is for, for the operator to remember.
+        #[serde(default)]
+        note: String,
+    },
+    /// List the invites.
+    InviteList,
+    /// Take an invite back.
+    InviteRevoke {
+        /// Which.
+        id: InviteId,
+    },
+}
+
+fn once() -> u32 {
+    1
+}
+
+/// What the operator is answered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "answer", rename_all = "snake_case")]
+pub enum AdminAnswer {
+    /// To `InviteMake`.
+    InviteMade {
+        /// The code. Nobody can show it again.
+        code: String,
+        /// The invite.
+        invite: Invite,
+    },
+    /// To `InviteList`.
+    Invites {
+        /// The oldest first.
+        invites: Vec<Invite>,
+    },
+    /// It is done, and kept.
+    Done,
+}
+
+/// An invite as its operator sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Invite {
+    /// Its identity.
+    pub id: InviteId,
+    /// When it was made.
+    pub created: WallMs,
+    /// When it ends; `None`: not by itself.
+    pub expires: Option<WallMs>,
+    /// How many accounts may be made with it.
+    pub uses: u32,
+    /// How many were.
+    pub used: u32,
+    /// Whom it is for.
+    pub note: String,
+}
+
+impl From<InviteRecord> for Invite {
+    fn from(record: InviteRecord) -> Self {
+        let InviteRecord { id, code: _, created, expires, uses, used, note } = record;
+        Self { id, created, expires, uses, used, note }
+    }
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum AdminError {
+    /// The answer is no.
+    #[error("{0}")]
+    Refused(String),
+    /// A server has the folder, and its door does not open.
+    #[error(
+        "a hubbub server uses the data folder {}, and can't be asked at its {SOCKET}: {error}. Its log says why; or stop it and ask again", folder.display()
+    )]
+    NoDoor {
+        /// Which folder.
+        folder: PathBuf,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// The server went away, or what answered is none.
+    #[error("the server on {} gave no answer: {error}", folder.display())]
+    Broken {
+        /// Which folder.
+        folder: PathBuf,
+        /// What is wrong.
+        error: io::Error,
+    },
+    /// No server runs, and the folder can't be used without one.
+    #[error(transparent)]
+    Folder(#[from] StartError),
+}
+
+/// The line that answers a request.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Outcome {
+    Ok(AdminAnswer),
+    Error(String),
+}
+
+/// Asks the server that runs on this folder, or the folder itself if none does.
+///
+/// # Errors
+/// [`AdminError`].
+pub fn ask(folder: &Path, request: &AdminRequest) -> Result<AdminAnswer, AdminError> {
+    let no_door = match socket::connect(&folder.join(SOCKET)) {
+        Ok(connection) => {
+            let broken = |error| AdminError::Broken { folder: folder.to_owned(), error };
+            let mut line = serde_json::to_vec(request).map_err(|error| broken(error.into()))?;
+            line.push(b'\n');
+            let answer = socket::exchange(connection, &line).map_err(broken)?;
+            let outcome = serde_json::from_slice(&answer).map_err(|error| broken(error.into()))?;
+            return match outcome {
+                Outcome::Ok(answer) => Ok(answer),
+                Outcome::Error(text) => Err(AdminError::Refused(text)),
+            };
+        }
+        Err(error) => error,
+    };
+    // An invite may come before the first start. Else a folder without data is the wrong one.
+    if !matches!(request, AdminRequest::InviteMake { .. }) {
+        data::must_hold_data(folder)?;
+    }
+    match DataFolder::open(folder) {
+        Ok(folder) => offline::ask(&folder, Question::new(request)?),
+        Err(StartError::FolderInUse { folder }) => {
+            Err(AdminError::NoDoor { folder, error: no_door })
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// A request in the hub's words, and what the hub must not know of it.
+#[derive(Debug)]
+struct Question {
+    command: AdminCommand,
+    code: Option<InviteCode>,
+}
+
+impl Question {
+    fn new(request: &AdminRequest) -> Result<Self, AdminError> {
+        let refused = |text: String| Err(AdminError::Refused(text));
+        Ok(match request {
+            AdminRequest::InviteMake { for_ms, uses, note } => {
+                if *uses == 0 {
+                    return refused("an invite is for one account at least".into());
+                }
+                if for_ms.is_some_and(|ms| ms == 0 || ms > LIFETIME_MS) {
+                    return refused("an invite counts for ever, or for up to 100 years".into());
+                }
+                if note.len() > NOTE_BYTES || note.chars().any(char::is_control) {
+                    let text = format!("a note is one line of at most {NOTE_BYTES} bytes");
+                    return refused(text);
+                }
+                let code = random::invite_code();
+                let command = AdminCommand::InviteMake {
+                    code: code.digest(),
+                    for_ms: *for_ms,
+                    uses: *uses,
+                    note: note.clone(),
+                };
+                Self { command, code: Some(code) }
+            }
+            AdminRequest::InviteList => Self { command: AdminCommand::InviteList, code: None },
+            AdminRequest::InviteRevoke { id } => {
+                Self { command: AdminCommand::InviteRevoke { id: *id }, code: None }
+            }
+        })
+    }
+
+    /// The hub's answer in the operator's words.
+    fn answer(code: Option<&InviteCode>, reply: AdminReply) -> AdminAnswer {
+        match reply {
+            AdminReply::InviteMade(record) => AdminAnswer::InviteMade {
+                code: code.map(InviteCode::expose).unwrap_or_default(),
+                invite: record.into(),
+            },
+            AdminReply::Invites(records) => {
+                AdminAnswer::Invites { invites: records.into_iter().map(Invite::from).collect() }
+            }
+            AdminReply::Done => AdminAnswer::Done,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hubbub_protocol::SecretDigest;
+    use serde_json::json;
+
+    fn make(for_ms: Option<u64>, uses: u32, note: &str) -> AdminRequest {
+        AdminRequest::InviteMake { for_ms, uses, note: note.into() }
+    }
+
+    #[test]
+    fn requests_are_read_as_written_and_nothing_else() {
+        let read = |value: serde_json::Value| serde_json::from_value::<AdminRequest>(value);
+        let full = json!({"cmd": "invite_make", "for_ms": 5, "uses": 2, "note": "ann"});
+        assert_eq!(read(full.clone()).unwrap(), make(Some(5), 2, "ann"));
+        assert_eq!(serde_json::to_value(make(Some(5), 2, "ann")).unwrap(), full);
+        assert_eq!(read(json!({"cmd": "invite_make"})).unwrap(), make(None, 1, ""));
+        assert_eq!(read(json!({"cmd": "invite_list"})).unwrap(), AdminRequest::InviteList);
+        let revoke = AdminRequest::InviteRevoke { id: InviteId(7) };
+        assert_eq!(read(json!({"cmd": "invite_revoke", "id": 7})).unwrap(), revoke);
+        // A misspelt limit must not make an invite without one.
+        for wrong in [
+            json!({"cmd": "invite_make", "for": 5}),
+            json!({"cmd": "invite_make", "uses": -1}),
+            json!({"cmd": "invite_revoke"}),
+            json!({"cmd": "stop"}),
+            json!({}),
+        ] {
+            assert!(read(wrong.clone()).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_the_hub_should_not_see_is_refused_before() {
+        for wrong in [
+            make(None, 0, ""),
+            make(Some(0), 1, ""),
+            make(Some(u64::MAX), 1, ""),
+            make(None, 1, &"x".repeat(NOTE_BYTES + 1)),
+            make(None, 1, "two\nlines"),
+        ] {
+            let refused = Question::new(&wrong).expect_err("it is wrong");
+            assert!(matches!(refused, AdminError::Refused(_)), "{wrong:?}: {refused:?}");
+        }
+    }
+
+    #[test]
+    fn the_hub_gets_a_digest_and_the_operator_the_code() {
+        let digest_of = |question: &Question| match question.command {
+            AdminCommand::InviteMake { code, .. } => code,
+            _ => panic!("{question:?}"),
+        };
+        let question = Question::new(&make(Some(1000), 3, "for ann")).unwrap();
+        let other = Question::new(&make(None, 1, "")).unwrap();
+        assert_ne!(digest_of(&question), digest_of(&other), "each code is a new one");
+        let record = InviteRecord {
+            id: InviteId(7),
+            code: digest_of(&question),
+            created: WallMs(1),
+            expires: Some(WallMs(1001)),
+            uses: 3,
+            used: 0,
+            note: "for ann".into(),
+        };
+        let answer = Question::answer(question.code.as_ref(), AdminReply::InviteMade(record));
+        let AdminAnswer::InviteMade { code, invite } = &answer else { panic!("{answer:?}") };
+        assert_eq!(InviteCode::parse(code).map(|code| code.digest()), Some(digest_of(&question)));
+        let shown = json!({
+            "id": 7, "created": 1, "expires": 1001, "uses": 3, "used": 0, "note": "for ann",
+        });
+        assert_eq!(serde_json::to_value(invite).unwrap(), shown);
+        let line = serde_json::to_string(&Outcome::Ok(answer)).unwrap();
+        assert!(line.starts_with(r#"{"ok":{"answer":"invite_made","code":""#), "{line}");
+    }
+
+    #[test]
+    fn a_list_never_tells_what_is_kept_of_the_codes() {
+        let record = InviteRecord {
+            id: InviteId(7),
+            code: SecretDigest([0xab; 32]),
+            created: WallMs(1),
+            expires: None,
+            uses: 1,
+            used: 1,
+            note: String::new(),
+        };
+        let answer = Question::answer(None, AdminReply::Invites(vec![record]));
+        assert_eq!(
+            serde_json::to_value(answer).unwrap(),
+            json!({"answer": "invites", "invites": [
+                {"id": 7, "created": 1, "expires": null, "uses": 1, "used": 1, "note": ""},
+            ]})
+        );
+    }
+}

@@ -1,0 +1,253 @@
+//! What the plain door says to answers and notices, and what it remembers of them.
+
+use super::prompt::{Prompt, Use};
+use super::{ASK_NAME, Awaited, Plain, notices, say};
+use hubbub_hub::{Command, Notice, Refusal, Reply, Tag};
+use hubbub_protocol::frame::{CatchUp, LinkState};
+use hubbub_protocol::{Author, ErrorCode, RoomAddress, RoomId, RoomName, sanitize};
+
+/// For a server that takes nobody without an account.
+const LOGIN_OR_REGISTER: &str =
+    "-- /login NAME with the name of your account, or /register NAME to make one.\n";
+
+impl Plain {
+    pub(crate) fn reply(&mut self, tag: Tag, reply: Reply, out: &mut Vec<u8>) -> Option<Command> {
+        let awaited = if tag.is_some() { self.awaited.take() } else { None };
+        let mut text = String::new();
+        let follow_up = self.reply_text(awaited, reply, &mut text);
+        out.extend_from_slice(&self.speak(&text));
+        follow_up
+    }
+
+    fn reply_text(
+        &mut self,
+        awaited: Option<Awaited>,
+        reply: Reply,
+        out: &mut String,
+    ) -> Option<Command> {
+        match reply {
+            Reply::Welcome { user, account, lobby, rooms, privates, .. } => {
+                if matches!(awaited, Some(Awaited::Register { .. })) {
+                    out.push_str(&registered(&user));
+                }
+                out.push_str(&format!("-- Welcome, {}! /help lists the commands.\n", user.name));
+                self.me = Some(user);
+                self.account = account;
+                // A login leaves all that the guest had.
+                self.rooms.clear();
+                self.missed.clear();
+                self.attach.clear();
+                self.attach.extend(privates.into_iter().map(RoomAddress::User));
+                let others = rooms.into_iter().filter(|room| *room != lobby);
+                self.attach.extend(others.map(RoomAddress::Room));
+                // The last one is in focus.
+                self.attach.push_back(RoomAddress::Room(lobby.clone()));
+                self.lobby = Some(lobby);
+                return self.attach_next();
+            }
+            Reply::Joined { address, head, catch_up, retention, members, created, .. } => {
+                match address {
+                    RoomAddress::Room(room) => {
+                        self.rooms.retain(|(id, _)| *id != head.room);
+                        out.push_str(&match awaited {
+                            Some(Awaited::Group) => say::group_made(&room),
+                            _ => say::joined(&room, head.seq, retention, members, created),
+                        });
+                        self.rooms.push((head.room, room));
+                    }
+                    RoomAddress::User(name) if catch_up == CatchUp::Pages => {
+                        self.missed.push((head.room, name));
+                    }
+                    RoomAddress::User(_) => {}
+                }
+                return self.attach_next();
+            }
+            Reply::Left { room, id } => {
+                self.rooms.retain(|(joined, _)| *joined != id);
+                out.push_str(&say::left(&room, self.focus().map(|(_, room)| room)));
+            }
+            Reply::Done => match awaited {
+                Some(Awaited::Done(said)) => out.push_str(&said),
+                Some(Awaited::Password) => out.push_str("-- Your password is changed.\n"),
+                _ => {}
+            },
+            Reply::You { user, account } => {
+                out.push_str(&match awaited {
+                    Some(Awaited::Register { .. }) => registered(&user),
+                    _ => called(&user),
+                });
+                self.me = Some(user);
+                self.account = account;
+            }
+            Reply::Asked { user, online, held } => {
+                out.push_str(&notices::asked(&user.name, online, held));
+            }
+            Reply::Logins { logins } => {
+                notices::logins(&logins, out);
+                self.logins = logins.iter().map(|login| login.login).collect();
+            }
+            Reply::Links { links, next } => {
+                self.links.extend(links);
+                if next.is_some() {
+                    return Some(Command::Links { after: next });
+                }
+                notices::links(&std::mem::take(&mut self.links), out);
+            }
+            Reply::Sent { .. } => {}
+            Reply::Rooms { rooms, next } => {
+                say::rooms(&rooms, self.continues(next.is_some()), out);
+                return next.map(|next| Command::Rooms { after: Some(next) });
+            }
+            Reply::Members { room, members, count, next } => {
+                let title = format!("In {room}");
+                say::people(&title, &members, count, self.continues(next.is_some()), out);
+                return next.map(|next| Command::Members { room, after: Some(next) });
+            }
+            Reply::Users { users, count, next } => {
+                say::people("Online", &users, count, self.continues(next.is_some()), out);
+                return next.map(|next| Command::Users { after: Some(next) });
+            }
+            Reply::Pong { .. } => {
+                out.push_str("-- In sync: the server has done everything before this.\n");
+            }
+            Reply::Refused(refusal) => {
+                self.in_list = false;
+                self.links.clear();
+                self.refused(awaited, &refusal, out);
+                return self.attach_next();
+            }
+        }
+        None
+    }
+
+    /// The next conversation of those that come with a welcome.
+    fn attach_next(&mut self) -> Option<Command> {
+        let address = self.attach.pop_front()?;
+        Some(Command::Join { address, after: None, retention: None })
+    }
+
+    /// Says why something can't be done, and asks for what would help.
+    fn refused(&mut self, awaited: Option<Awaited>, refusal: &Refusal, out: &mut String) {
+        let error = format!("! {}\n", sanitize::for_terminal_line(&refusal.text));
+        match (awaited, refusal.code) {
+            // A free name is told with the name of an account only.
+            (Some(Awaited::Name(name)), ErrorCode::LoginNeeded) if refusal.suggestion.is_some() => {
+                out.push_str(&self.question(Prompt::Password { name, wished: true }));
+            }
+            (Some(Awaited::Name(_)), ErrorCode::LoginNeeded) => {
+                out.push_str(&error);
+                out.push_str(LOGIN_OR_REGISTER);
+                out.push_str(ASK_NAME);
+            }
+            // Whoever types a password once more must not say it to a room, or become a guest of
+            // that name: the question stays until it is answered or cancelled.
+            (Some(Awaited::Login { name, wished }), code) if asks_again(code) => {
+                out.push_str(&error);
+                out.push_str(&self.question(Prompt::Password { name, wished }));
+            }
+            (Some(Awaited::Password), code) if asks_again(code) => {
+                out.push_str(&error);
+                out.push_str(&self.question(Prompt::Old));
+            }
+            (Some(Awaited::Register { name, password, .. }), ErrorCode::InviteNeeded) => {
+                out.push_str("-- An account can be made here with an invite.\n");
+                out.push_str(&self.question(Prompt::Invite { name, password }));
+            }
+            (Some(Awaited::Register { name, password, .. }), ErrorCode::InviteInvalid) => {
+                out.push_str(&error);
+                out.push_str(&self.question(Prompt::Invite { name, password }));
+            }
+            (Some(Awaited::Register { name, invite, .. }), code)
+                if code == ErrorCode::PasswordInvalid || asks_again(code) =>
+            {
+                out.push_str(&error);
+                out.push_str(&self.question(Prompt::New(Use::Account { name, invite })));
+            }
+            _ => {
+                out.push_str(&error);
+                if !self.is_named() {
+                    out.push_str(ASK_NAME);
+                }
+            }
+        }
+    }
+
+    /// Whether this page continues a list, and notes whether another will.
+    fn continues(&mut self, more: bool) -> bool {
+        std::mem::replace(&mut self.in_list, more)
+    }
+
+    pub(crate) fn notice(&mut self, notice: Notice, out: &mut Vec<u8>) {
+        let text = match notice {
+            Notice::Link { user, state, dropped } => {
+                if state == LinkState::Ended {
+                    self.missed.retain(|(_, name)| *name != user.name);
+                }
+                notices::link(&user.name, state, dropped)
+            }
+            Notice::LinkRenamed { user, old } => {
+                for (_, name) in self.missed.iter_mut().filter(|(_, name)| *name == old) {
+                    *name = user.name.clone();
+                }
+                format!("-- {old} is {} now.\n", user.name)
+            }
+            Notice::Invited { room, from } => format!(
+                "-- {} invites you into the group {room}: /join {room} or /decline {room}\n",
+                from.name
+            ),
+            Notice::Declined { room, user } => {
+                format!("-- {} declined the invitation into {room}.\n", user.name)
+            }
+            Notice::You { user, account } => self.changed(user, account),
+            Notice::Entered { room } => {
+                format!("-- You entered {room} elsewhere; /join {room} to hear it here.\n")
+            }
+            Notice::Gone { room, id } => self.gone(&room, id),
+            // This door shows neither.
+            Notice::Marked { .. } | Notice::Drafted { .. } => String::new(),
+            Notice::Dropped { messages } => notices::dropped(&messages),
+            Notice::NotStored { to } => {
+                format!("! A message to {to} could not be stored, and was not sent.\n")
+            }
+        };
+        out.extend_from_slice(&self.speak(&text));
+    }
+
+    fn changed(&mut self, user: Author, account: bool) -> String {
+        let same_name = self.me.as_ref().is_some_and(|me| me.name == user.name);
+        let registered = account && !self.account;
+        let text = match (same_name, registered) {
+            (false, _) => called(&user),
+            (true, true) => format!("-- {} is an account now.\n", user.name),
+            (true, false) => String::new(),
+        };
+        self.me = Some(user);
+        self.account = account;
+        text
+    }
+
+    fn gone(&mut self, room: &RoomName, id: RoomId) -> String {
+        let before = self.rooms.len();
+        let had_focus = self.focus().is_some_and(|(focus, _)| *focus == id);
+        self.rooms.retain(|(joined, _)| *joined != id);
+        if self.rooms.len() == before {
+            // Not heard here anyway.
+            return String::new();
+        }
+        let here = self.focus().map(|(_, room)| room);
+        say::gone(room, had_focus, here)
+    }
+}
+
+fn called(user: &Author) -> String {
+    format!("-- You are called {} now.\n", user.name)
+}
+
+fn registered(user: &Author) -> String {
+    format!("-- You are registered. Next time: /login {}\n", user.name)
+}
+
+/// Whether the same may be tried again.
+fn asks_again(code: ErrorCode) -> bool {
+    matches!(code, ErrorCode::WrongPassword | ErrorCode::Busy | ErrorCode::NotStored)
+}

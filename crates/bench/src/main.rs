@@ -14,6 +14,7 @@ mod load;
 mod logins;
 mod native;
 mod report;
+mod search;
 mod serve;
 mod system;
 
@@ -44,6 +45,8 @@ enum Command {
     Idle(idle::Options),
     /// Message latency while very many log in at once with a wrong password.
     Logins(logins::Options),
+    /// How long a search takes among a million messages, and what the index costs.
+    Search(search::Options),
     /// A server to be measured, until stdin ends.
     #[command(hide = true)]
     Serve(serve::Options),
@@ -61,6 +64,9 @@ fn main() -> ExitCode {
         Command::Idle(options) => idle::run(&options).and_then(|found| report::print(&found, json)),
         Command::Logins(options) => {
             logins::run(&options).and_then(|found| report::print(&found, json))
+        }
+        Command::Search(options) => {
+            search::run(&options).and_then(|found| report::print(&found, json))
         }
         Command::Serve(options) => serve::run(&options),
     };

@@ -132,7 +132,13 @@ fn hello(out: &mut Vec<u8>, number: usize, room: String, retention: Retention) {
             register: false,
             invite: None,
         },
-        Request::Join { target: Target::Room(room), after: None, retention: Some(retention) },
+        Request::Join {
+            target: Target::Room(room),
+            after: None,
+            retention: Some(retention),
+            pin: None,
+            key: None,
+        },
         Request::Ping,
     ];
     for request in requests {
@@ -179,7 +185,7 @@ mod tests {
             seq: Seq(3),
             time: WallMs(4),
             from: Author { id: UserId(5), name: UserName::parse("ann").unwrap() },
-            body: Body::Text { text: Text::parse("00001 000000002").unwrap() },
+            body: Body::text(Text::parse("00001 000000002").unwrap()),
         };
         let position = event.position();
         let message = line(&ServerFrame::Message { target: Target::Room("a".into()), event });
@@ -193,6 +199,7 @@ mod tests {
         };
         assert_eq!(heard(&line(&sent)).unwrap(), Heard::Sent(77));
         let error = ServerFrame::Error {
+            wait_ms: None,
             id: None,
             code: ErrorCode::WrongPassword,
             next: NextStep::Correct,

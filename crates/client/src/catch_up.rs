@@ -4,12 +4,14 @@
 //! way it comes (`message`, `page`, or one's own `sent`); whatever doesn't fit is asked for again
 //! with `join {after}`. So a wrong guess here can cost a round trip, but never an event.
 
-use crate::conversation::{Attachment, ConversationId, address};
+use crate::config::Pass;
+use crate::conversation::{Attachment, ConversationId, Way, address};
 use crate::core::Core;
 use crate::event::{ClientEvent, LocalId, SendState};
+use crate::requests::Asked;
 use crate::timeline::Applied;
-use hubbub_protocol::frame::{CatchUp, Retention, Target};
-use hubbub_protocol::{Event, Position, RoomAddress, RoomId, Seq, Text, WallMs};
+use hubbub_protocol::frame::{CatchUp, Retention, RoomInfo, Target};
+use hubbub_protocol::{Body, Event, Position, RoomAddress, RoomChange, RoomId, Seq, Text, WallMs};
 
 /// Joins in a row that do not make a conversation complete, after which its gap is accepted. A
 /// server that contradicts itself must not be asked for ever.
@@ -22,6 +24,7 @@ pub(crate) struct Attached {
     pub(crate) retention: Retention,
     pub(crate) members: u32,
     pub(crate) created: bool,
+    pub(crate) info: Option<Box<RoomInfo>>,
     pub(crate) read: Option<Seq>,
     pub(crate) draft: Option<Text>,
 }
@@ -30,17 +33,24 @@ impl Core {
     pub(crate) fn joined(
         &mut self,
         id: ConversationId,
-        asked: RoomAddress,
+        asked: Asked,
         name: RoomAddress,
         to: Attached,
     ) {
-        let Some(before) = self.conversations.get(id) else {
-            return; // Left in the meantime.
+        let Some(before) = self.conversations.get_mut(id) else {
+            return self.joined_in_vain(name);
         };
-        if before.address != name && before.timeline.position().is_some() {
+        before.joins = before.joins.saturating_sub(1);
+        let old = before.address.clone();
+        if old != name && before.timeline.position().is_some() {
             // What the program has under the old name does not go on there.
-            let conversation = before.address.clone();
-            self.events.push_back(ClientEvent::Reset { conversation });
+            self.events.push_back(ClientEvent::Reset { conversation: old.clone() });
+            if let (Way::Pin { .. }, RoomAddress::Room(old), RoomAddress::Room(new)) =
+                (&before.way, &old, &name)
+            {
+                // What was meant for those who know the PIN is still for them.
+                self.outbox.rename_room(old, new);
+            }
         }
         let id = self.conversations.settle(id, &name);
         self.conversations.bind(id, to.head.room);
@@ -49,6 +59,13 @@ impl Core {
         conversation.retention = to.retention;
         conversation.failures = 0;
         conversation.asked = None;
+        if let Some(Pass::Key(key)) = &asked.pass {
+            conversation.way = Way::Key(key.clone());
+        }
+        if let (RoomAddress::Room(room), Some(info)) = (&name, &to.info) {
+            // Who has a role need not wait.
+            self.outbox.set_slow(room, info.slow_s > 0 && info.role.is_none());
+        }
         if self.position(id).is_some_and(|last| last.seq == Seq(0)) {
             // Nothing is known of it, so nothing is lost if it is another room by now: an empty one
             // does not outlive the server's restart.
@@ -62,22 +79,32 @@ impl Core {
         } else if to.catch_up == CatchUp::Live && last.is_none() {
             self.begin(id, to.head);
         }
-        let Attached { head, catch_up, retention, members, created, read, draft } = to;
+        let Attached { head, catch_up, retention, members, created, info, read, draft } = to;
+        let Asked { address: asked, pass } = asked;
         self.events.push_back(ClientEvent::Joined {
             conversation: name,
             asked,
+            pass,
             room: head.room,
             head: head.seq,
             catch_up,
             retention,
             members,
             created,
+            info,
             read,
             draft,
         });
         match catch_up {
             CatchUp::Pages => self.set_attachment(id, Attachment::CatchingUp),
             CatchUp::Live | CatchUp::Reset => self.complete(id, head),
+        }
+    }
+
+    /// A join was answered whose conversation is not held any more: left, or sent out, meanwhile.
+    fn joined_in_vain(&mut self, name: RoomAddress) {
+        if let (None, RoomAddress::Room(room)) = (self.conversations.find(&name), name) {
+            self.start_leave(room);
         }
     }
 
@@ -240,9 +267,29 @@ impl Core {
             }
             let conversation = conversation.address.clone();
             self.conversations.touch(id);
-            self.events.push_back(ClientEvent::NewEvent { conversation, event, local });
+            self.look_at_room(&conversation, &event);
+            let is_mine = self.session.user.as_ref().is_some_and(|me| me.id == event.from.id);
+            let said = event.body.said().filter(|_| !is_mine);
+            let mention = said.and_then(|said| self.calls.find(said));
+            self.events.push_back(ClientEvent::NewEvent { conversation, event, local, mention });
         }
         applied
+    }
+
+    /// What an event means to our own doing.
+    fn look_at_room(&mut self, conversation: &RoomAddress, event: &Event) {
+        match (&event.body, conversation) {
+            (Body::Changed(RoomChange::SlowMode { seconds }), RoomAddress::Room(room)) => {
+                self.outbox.set_slow(room, *seconds > 0);
+            }
+            (Body::Changed(RoomChange::Retention { retention }), _) => {
+                let found = self.conversations.find(conversation);
+                if let Some(known) = found.and_then(|id| self.conversations.get_mut(id)) {
+                    known.retention = *retention;
+                }
+            }
+            _ => {}
+        }
     }
 
     /// The server left something out: asks for it, or accepts the gap if that has not helped. Then

@@ -1,7 +1,7 @@
 //! What a client is told at its start, and why it may not take what it is told later.
 
 use hubbub_protocol::secret::Hidden;
-use hubbub_protocol::{Instance, Password, ResumeToken, RoomAddress, TextError, UserName};
+use hubbub_protocol::{Instance, Password, ResumeToken, RoomAddress, TextError, UserName, WallMs};
 
 /// As whom a client comes in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -18,6 +18,30 @@ pub enum Enter {
         /// The code that lets one register, where that needs one.
         invite: Option<Hidden>,
     },
+}
+
+/// With what a room is joined, beside its name. Kept in memory, to join it again; never shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Pass {
+    /// Finds the room of this name *and* PIN, or makes it.
+    Pin(Hidden),
+    /// Opens a room that has a key.
+    Key(Hidden),
+}
+
+/// What is looked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Search {
+    /// The words: all must be there. Quoted ones must follow each other.
+    pub query: String,
+    /// Only in this conversation.
+    pub within: Option<RoomAddress>,
+    /// Only what was said by who is or was called so.
+    pub from: Option<UserName>,
+    /// Only what was said then or later.
+    pub since: Option<WallMs>,
+    /// Only what was said before then.
+    pub until: Option<WallMs>,
 }
 
 /// What a client is and wants.
@@ -91,4 +115,7 @@ pub enum AskError {
     /// Too many requests wait for an answer.
     #[error("too many requests wait for the server; try again when it has answered some")]
     Full,
+    /// Longer than any frame: the server would not read it.
+    #[error("that is too long to be sent; make it shorter")]
+    TooLong,
 }

@@ -186,6 +186,7 @@ impl Core {
         for send in self.outbox.give_up_all() {
             let (code, why) = match send.is_held() {
                 true => (ErrorCode::NotAccepted, "has not agreed to a private chat"),
+                false if send.was_too_fast() => (ErrorCode::TooFast, "takes messages slowly"),
                 false => (ErrorCode::AwayFull, "is away, and as much as can wait for them does"),
             };
             let text = format!("It was not sent: {} {why}.", send.conversation);

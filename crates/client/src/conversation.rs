@@ -2,8 +2,11 @@
 //!
 //! Not here: what frames do to them (`catch_up.rs`).
 
+use crate::config::Pass;
+use crate::requests::Asked;
 use crate::timeline::Timeline;
 use hubbub_protocol::frame::{Retention, Target};
+use hubbub_protocol::secret::Hidden;
 use hubbub_protocol::{MonoMs, NameError, RoomAddress, RoomId, RoomName, UserId, UserName};
 use std::collections::BTreeMap;
 
@@ -26,6 +29,18 @@ pub(crate) enum Attachment {
     Live,
 }
 
+/// How a conversation is found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// By its address.
+    #[default]
+    Address,
+    /// The same, and this key opens it.
+    Key(Hidden),
+    /// By a name and this PIN. Its own name is of no use to who is not in it.
+    Pin { name: RoomName, pin: Hidden },
+}
+
 /// A conversation as the client knows it.
 #[derive(Clone, Debug)]
 pub struct Conversation {
@@ -34,8 +49,12 @@ pub struct Conversation {
     pub(crate) attachment: Attachment,
     /// To be joined at every welcome. A conversation that is not wanted is being left.
     pub(crate) wanted: bool,
-    /// The program waits for an answer to its join, under this spelling.
-    pub(crate) asked: Option<RoomAddress>,
+    /// The program waits for an answer to its join, asked for like this.
+    pub(crate) asked: Option<Asked>,
+    /// How it is found, where its address alone does not do: joined so when the core joins by itself.
+    pub(crate) way: Way,
+    /// Joins of it that are not answered.
+    pub(crate) joins: u32,
     /// Joins since the conversation was last found to be complete, to stop repairing in vain.
     pub(crate) repairs: u32,
     /// Refused joins in a row.
@@ -48,7 +67,9 @@ pub struct Conversation {
 }
 
 impl Conversation {
-    /// Its name, or the other's.
+    /// Its name, or the other's. A room with a PIN has a name of its own once it was joined; before
+    /// that this is the name that goes with the PIN, and
+    /// [`Core::conversation`](crate::Core::conversation) does not find it.
     #[must_use]
     pub fn address(&self) -> &RoomAddress {
         &self.address
@@ -72,6 +93,21 @@ impl Conversation {
     #[must_use]
     pub fn retention(&self) -> Retention {
         self.retention
+    }
+    /// How to ask for it.
+    pub(crate) fn asking(&self) -> Asked {
+        if let Some(asked) = &self.asked {
+            return asked.clone();
+        }
+        let address = self.address.clone();
+        match &self.way {
+            Way::Address => address.into(),
+            Way::Key(key) => Asked { address, pass: Some(Pass::Key(key.clone())) },
+            Way::Pin { name, pin } => {
+                let address = RoomAddress::Room(name.clone());
+                Asked { address, pass: Some(Pass::Pin(pin.clone())) }
+            }
+        }
     }
     pub(crate) fn room_id(&self) -> Option<RoomId> {
         self.timeline.position().map(|position| position.room)
@@ -158,12 +194,39 @@ impl Conversations {
         if let Some(id) = self.find(address) {
             return Some(id);
         }
+        let id = self.add(address)?;
+        self.by_name.insert(key(address), id);
+        Some(id)
+    }
+
+    /// Finds or makes the conversation of a room with a PIN. One that was not joined yet is found by
+    /// nothing else: what it is called, the server says.
+    pub(crate) fn open_pin(&mut self, name: &RoomName, pin: &Hidden) -> Option<ConversationId> {
+        if let Some(id) = self.find_pin(name, pin) {
+            return Some(id);
+        }
+        let id = self.add(&RoomAddress::Room(name.clone()))?;
+        if let Some(conversation) = self.all.get_mut(&id) {
+            conversation.way = Way::Pin { name: name.clone(), pin: pin.clone() };
+        }
+        Some(id)
+    }
+
+    pub(crate) fn find_pin(&self, name: &RoomName, pin: &Hidden) -> Option<ConversationId> {
+        let fold = name.fold();
+        let found = self.all.iter().find(|(_, conversation)| match &conversation.way {
+            Way::Pin { name, pin: known } => known == pin && name.fold() == fold,
+            Way::Address | Way::Key(_) => false,
+        });
+        found.map(|(&id, _)| id)
+    }
+
+    fn add(&mut self, address: &RoomAddress) -> Option<ConversationId> {
         if self.is_full() {
             return None;
         }
         self.last += 1;
         let id = ConversationId(self.last);
-        self.by_name.insert(key(address), id);
         self.all.insert(
             id,
             Conversation {
@@ -172,6 +235,8 @@ impl Conversations {
                 attachment: Attachment::Detached,
                 wanted: true,
                 asked: None,
+                way: Way::Address,
+                joins: 0,
                 repairs: 0,
                 failures: 0,
                 members: 0,
@@ -222,6 +287,9 @@ impl Conversations {
                 let alias = self.remove(id);
                 if let (Some(alias), Some(kept)) = (alias, self.all.get_mut(&other)) {
                     kept.wanted |= alias.wanted;
+                    if alias.way != Way::Address {
+                        kept.way = alias.way;
+                    }
                 }
                 other
             }

@@ -1,14 +1,17 @@
 //! The client as a state machine: its inputs and outputs. What a program may want
-//! is in `wishes.rs`, `account.rs` and `people.rs`; what frames do in `frames.rs`, `entry.rs`,
-//! `catch_up.rs`, `consent.rs` and `refusal.rs`.
+//! is in `wishes.rs`, `account.rs`, `people.rs` and `moderation.rs`; what frames do in `frames.rs`,
+//! `entry.rs`, `catch_up.rs`, `consent.rs`, `moderation.rs` and `refusal.rs`.
 
 use crate::config::CoreConfig;
+use crate::config::Pass;
 use crate::conversation::{Attachment, Conversation, ConversationId, Conversations, target};
 use crate::event::{ClientEvent, ConnectionState, RequestId};
 use crate::outbox::{Outbox, PendingSend};
 use crate::requests::{Requests, Waiting};
 use crate::session::Session;
 use hubbub_protocol::frame::{ClientFrame, MessageKind, Request, ServerFrame};
+use hubbub_protocol::mention::Calls;
+use hubbub_protocol::secret::Hidden;
 use hubbub_protocol::{Author, Body, MonoMs, ResumeToken, RoomAddress, RoomName};
 use std::collections::VecDeque;
 
@@ -26,6 +29,10 @@ pub struct Core {
     pub(crate) events: VecDeque<ClientEvent>,
     pub(crate) violations: u64,
     pub(crate) transmit: VecDeque<ClientFrame>,
+    /// By what the user wants to be called, beside the name.
+    pub(crate) highlights: Vec<String>,
+    /// By what the user is called.
+    pub(crate) calls: Calls,
 }
 
 impl Core {
@@ -49,6 +56,8 @@ impl Core {
             events: VecDeque::new(),
             violations: 0,
             transmit: VecDeque::new(),
+            highlights: Vec::new(),
+            calls: Calls::default(),
             config,
         }
     }
@@ -98,6 +107,7 @@ impl Core {
         }
         for conversation in self.conversations.iter_mut() {
             conversation.attachment = Attachment::Detached;
+            conversation.joins = 0;
         }
         if was_connected {
             let returns = self.session.reconnect_delay_ms(0).is_some();
@@ -175,6 +185,17 @@ impl Core {
     pub fn conversations(&self) -> impl Iterator<Item = &Conversation> {
         self.conversations.iter().map(|(_, conversation)| conversation)
     }
+    /// The words by which the account wants to be called, beside its name, as last heard.
+    #[must_use]
+    pub fn highlights(&self) -> &[String] {
+        &self.highlights
+    }
+    /// By what the user is called: marks messages that come by history, as
+    /// [`ClientEvent::NewEvent`] is marked.
+    #[must_use]
+    pub fn calls(&self) -> &Calls {
+        &self.calls
+    }
     /// A conversation, by a name that differs at most in upper and lower case.
     #[must_use]
     pub fn conversation(&self, address: &RoomAddress) -> Option<&Conversation> {
@@ -200,21 +221,42 @@ impl Core {
 
     /// Finds or makes a conversation; forgets the most silent private chat for it, if need be.
     pub(crate) fn open(&mut self, address: &RoomAddress) -> Option<ConversationId> {
-        if self.conversations.is_full() && self.conversations.find(address).is_none() {
-            let forgotten = self.conversations.forget_silent_private()?;
-            let conversation = forgotten.address;
-            self.events.push_back(ClientEvent::Reset { conversation });
+        if self.conversations.find(address).is_none() {
+            self.make_place()?;
         }
         self.conversations.open(address)
+    }
+
+    /// The same of a room with a PIN.
+    pub(crate) fn open_pin(&mut self, name: &RoomName, pin: &Hidden) -> Option<ConversationId> {
+        if self.conversations.find_pin(name, pin).is_none() {
+            self.make_place()?;
+        }
+        self.conversations.open_pin(name, pin)
+    }
+
+    fn make_place(&mut self) -> Option<()> {
+        if self.conversations.is_full() {
+            let conversation = self.conversations.forget_silent_private()?.address;
+            self.events.push_back(ClientEvent::Reset { conversation });
+        }
+        Some(())
     }
 
     /// Joins, or joins again, from the last known event on.
     pub(crate) fn start_join(&mut self, id: ConversationId) {
         let Some(conversation) = self.conversations.get_mut(id) else { return };
         conversation.attachment = Attachment::Joining;
-        let asked = conversation.asked.clone().unwrap_or_else(|| conversation.address.clone());
+        conversation.joins += 1;
+        let asked = conversation.asking();
         let after = conversation.timeline.position();
-        let request = Request::Join { target: target(&asked), after, retention: None };
+        let (pin, key) = match asked.pass.clone() {
+            Some(Pass::Pin(pin)) => (Some(pin), None),
+            Some(Pass::Key(key)) => (None, Some(key)),
+            None => (None, None),
+        };
+        let target = target(&asked.address);
+        let request = Request::Join { target, after, retention: None, pin, key };
         self.ask(Waiting::Join { conversation: id, asked }, request);
     }
 
@@ -231,13 +273,14 @@ impl Core {
         }
         while let Some(send) = self.outbox.take(self.session.in_flight_max) {
             let kind = match send.body {
-                Body::Text { .. } => MessageKind::Text,
-                Body::Action { .. } => MessageKind::Action,
+                Body::Action(_) => MessageKind::Action,
+                _ => MessageKind::Text,
             };
             let request = Request::Send {
                 target: target(&send.conversation),
-                text: send.body.text().as_str().to_owned(),
+                text: send.body.words().to_owned(),
                 kind,
+                reply: send.body.said().and_then(|said| said.reply),
                 counter: send.counter(),
             };
             let local = send.local;

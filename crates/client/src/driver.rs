@@ -1,26 +1,28 @@
 //! Runs a [`Core`] over TCP with tokio: the handle that programs hold.
 //!
-//! What it can do for an account is in `driver/account.rs`, with other users in `driver/people.rs`. The
-//! task behind it is in `driver/task.rs` and `driver/commands.rs`; how programs are told what went
-//! wrong in `driver/error.rs`. TLS is not here yet.
+//! What it can do for an account is in `driver/account.rs`, with other users in `driver/people.rs`,
+//! in rooms in `driver/rooms.rs`. The task behind it is in `driver/task.rs` and
+//! `driver/commands.rs`; how programs are told what went wrong in `driver/error.rs`. TLS is not here
+//! yet.
 
 mod account;
 mod commands;
 mod connect;
 mod error;
 mod people;
+mod rooms;
 mod task;
 mod waiters;
 
 pub use error::ClientError;
 
 use crate::address::ServerAddress;
-use crate::config::{AskError, CoreConfig};
+use crate::config::{AskError, CoreConfig, Pass};
 use crate::core::Core;
 use crate::event::{ClientEvent, RequestId};
 use commands::{Answer, Command};
 use hubbub_protocol::frame::{MessageKind, Page};
-use hubbub_protocol::{Instance, Position, RoomAddress, RoomName, UserName, WallMs};
+use hubbub_protocol::{Instance, Position, RoomAddress, RoomName, Seq, UserName, WallMs};
 use tokio::sync::{mpsc, oneshot};
 
 /// Events that wait for a program before the client stops reading, so that the server's bound for
@@ -97,8 +99,23 @@ impl Client {
         text: impl Into<String>,
         kind: MessageKind,
     ) -> Result<Position, ClientError> {
-        let text = text.into();
-        self.command(|answer| Command::Send { to, text, kind, answer }).await
+        let (text, reply) = (text.into(), None);
+        self.command(|answer| Command::Send { to, text, kind, reply, answer }).await
+    }
+
+    /// The same as an answer to a message of the conversation.
+    ///
+    /// # Errors
+    /// As for [`send`](Self::send).
+    pub async fn reply(
+        &self,
+        to: RoomAddress,
+        seq: Seq,
+        text: impl Into<String>,
+        kind: MessageKind,
+    ) -> Result<Position, ClientError> {
+        let (text, reply) = (text.into(), Some(seq));
+        self.command(|answer| Command::Send { to, text, kind, reply, answer }).await
     }
 
     /// Joins a conversation, now and after every lost connection, and waits until that is done.
@@ -108,6 +125,15 @@ impl Client {
     /// The server refuses, or the client ends first.
     pub async fn join(&self, conversation: RoomAddress) -> Result<RoomAddress, ClientError> {
         self.command(|answer| Command::Join { conversation, answer }).await
+    }
+
+    /// The same of a room that has a PIN or a key. Returns the name that the room has: one with a
+    /// PIN has its own.
+    ///
+    /// # Errors
+    /// As for [`join`](Self::join).
+    pub async fn join_with(&self, room: RoomName, pass: Pass) -> Result<RoomAddress, ClientError> {
+        self.command(|answer| Command::JoinWith { room, pass, answer }).await
     }
 
     /// Leaves a room. [`ClientEvent::Left`] tells when that is done.
@@ -139,7 +165,7 @@ impl Client {
         self.ask(move |core| core.rooms(after)).await
     }
 
-    /// Lists the members of a room: a [`ClientEvent::UserList`].
+    /// Lists the members of a room: a [`ClientEvent::MemberList`].
     ///
     /// # Errors
     /// As for [`history`](Self::history).

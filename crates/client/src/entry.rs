@@ -10,6 +10,7 @@ use crate::event::{ClientEvent, ConnectionState, RequestId};
 use crate::refusal::Refusal;
 use crate::requests::Waiting;
 use hubbub_protocol::frame::{Request, ServerFrame};
+use hubbub_protocol::mention::Calls;
 use hubbub_protocol::secret::Hidden;
 use hubbub_protocol::{
     Author, CloseCode, ErrorCode, MonoMs, NextStep, Password, RoomAddress, VERSIONS,
@@ -41,7 +42,7 @@ impl Core {
     }
 
     pub(crate) fn hello_refused(&mut self, refusal: Refusal, suggestion: Option<String>) {
-        let Refusal { code, next, text } = refusal;
+        let Refusal { code, next, text, wait_ms } = refusal;
         self.session.registering = false;
         let name_refused = matches!(code, ErrorCode::NameTaken | ErrorCode::NameInvalid);
         let login_refused = matches!(
@@ -55,7 +56,7 @@ impl Core {
         );
         if !name_refused && !login_refused {
             self.session.told(next);
-            self.tell(None, None, Refusal { code, next, text });
+            self.tell(None, None, Refusal { code, next, text, wait_ms });
             return;
         }
         if self.try_password(code) {
@@ -105,6 +106,7 @@ impl Core {
             lobby,
             rooms,
             privates,
+            highlights,
             limits,
             ..
         } = frame
@@ -126,6 +128,7 @@ impl Core {
         self.session.welcomed(now);
         self.session.in_flight_max = u64::from(limits.sends_in_flight);
         self.session.token = Some(token);
+        self.highlights.clone_from(&highlights);
         self.is_now(user.clone(), account);
         self.events.push_back(ClientEvent::Connected {
             user,
@@ -135,6 +138,7 @@ impl Core {
             server,
             epoch,
             lobby,
+            highlights,
         });
         if let Some(request) = login {
             self.events.push_back(ClientEvent::Done { request });
@@ -143,6 +147,7 @@ impl Core {
         self.outbox.nudge_all();
         for conversation in self.conversations.iter_mut() {
             conversation.attachment = Attachment::Detached;
+            conversation.joins = 0;
         }
         let rooms = rooms.into_iter().map(RoomAddress::Room);
         let privates = privates.into_iter().map(RoomAddress::User);
@@ -175,6 +180,7 @@ impl Core {
     /// The user that we are, in the server's words. Later hellos wish that name.
     fn is_now(&mut self, user: Author, account: bool) {
         self.config.name = user.name.clone();
+        self.calls = Calls::new(&user.name, &self.highlights);
         self.session.user = Some(user);
         self.session.account = account;
     }

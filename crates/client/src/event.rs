@@ -1,10 +1,13 @@
 //! What the core tells its program.
 
+use crate::config::Pass;
 use hubbub_protocol::frame::{
-    CatchUp, LinkEntry, LinkState, LoginEntry, MemberChange, Retention, RoomEntry,
+    CatchUp, Hit, LinkEntry, LinkState, LoginEntry, MemberChange, MemberEntry, ReactionEntry,
+    RestrictionEntry, Retention, RoleEntry, RoomEntry, RoomInfo,
 };
+use hubbub_protocol::mention::Mention;
 use hubbub_protocol::{
-    Author, CloseCode, Epoch, ErrorCode, Event, NextStep, Position, ResumeToken, RoomAddress,
+    Author, CloseCode, Epoch, ErrorCode, Event, NextStep, Note, Position, ResumeToken, RoomAddress,
     RoomId, RoomName, Seq, Text, UserName, WallMs,
 };
 
@@ -81,6 +84,8 @@ pub enum ClientEvent {
         epoch: Epoch,
         /// The room to begin in.
         lobby: RoomName,
+        /// The words by which the account wants to be called, beside its name.
+        highlights: Vec<String>,
     },
     /// The wished name can't be had. The core does not come back before
     /// [`Core::set_name`](crate::Core::set_name).
@@ -117,8 +122,10 @@ pub enum ClientEvent {
     Joined {
         /// The conversation, by the name that it has.
         conversation: RoomAddress,
-        /// How it was asked for: another spelling, perhaps.
+        /// How it was asked for: another spelling, perhaps, or the name of a room with a PIN.
         asked: RoomAddress,
+        /// With what it was asked for, beside the name. A secret.
+        pass: Option<Pass>,
         /// Its identity.
         room: RoomId,
         /// The number of its newest event.
@@ -131,6 +138,8 @@ pub enum ClientEvent {
         members: u32,
         /// Whether this made it.
         created: bool,
+        /// How it is set up; not of a private chat. Stands at `head`.
+        info: Option<Box<RoomInfo>>,
         /// The last event that the user has read, if they said so.
         read: Option<Seq>,
         /// What the user has begun to write there.
@@ -154,6 +163,8 @@ pub enum ClientEvent {
         event: Event,
         /// The send that it comes from, where its acknowledgement brought it.
         local: Option<LocalId>,
+        /// Whether it calls the user, and how. One's own messages never do.
+        mention: Option<Mention>,
     },
     /// What is known of this conversation can't be continued: forget it. New events follow; older
     /// ones are in the history.
@@ -194,6 +205,39 @@ pub enum ClientEvent {
         user: Author,
         /// The name before.
         old: UserName,
+    },
+    /// Somebody is typing.
+    Typing {
+        /// The conversation.
+        conversation: RoomAddress,
+        /// Who.
+        from: Author,
+    },
+    /// A member of a room is away, or back.
+    Away {
+        /// The room.
+        room: RoomName,
+        /// Who.
+        user: Author,
+        /// Why; `None`: they are back.
+        text: Option<Note>,
+    },
+    /// The user was sent out of a room. The core does not go back by itself, and has refused what
+    /// had not gone out to it.
+    Kicked {
+        /// The room.
+        room: RoomName,
+        /// Who said so.
+        by: UserName,
+        /// Why.
+        reason: Option<Note>,
+        /// Whether the user is banned, too.
+        banned: bool,
+    },
+    /// Another session of the account said by which words it wants to be called.
+    Highlights {
+        /// All of them.
+        words: Vec<String>,
     },
     /// How a user stands to this one has changed.
     Link {
@@ -275,6 +319,8 @@ pub enum ClientEvent {
         events: Vec<Event>,
         /// Whether there are more in the asked direction.
         more: bool,
+        /// The reactions to these messages.
+        reactions: Vec<ReactionEntry>,
     },
     /// Answers [`Core::rooms`](crate::Core::rooms).
     RoomList {
@@ -285,13 +331,65 @@ pub enum ClientEvent {
         /// For the next page, if there is one.
         next: Option<String>,
     },
-    /// Answers [`Core::members`](crate::Core::members) (with the room) and
-    /// [`Core::users`](crate::Core::users) (without).
+    /// Answers [`Core::members`](crate::Core::members).
+    MemberList {
+        /// Of the request.
+        request: RequestId,
+        /// The room.
+        room: RoomName,
+        /// Its members, in the order in which they first came to the server.
+        members: Vec<MemberEntry>,
+        /// How many there are in all.
+        count: u32,
+        /// For the next page, if there is one.
+        next: Option<String>,
+    },
+    /// Answers [`Core::info`](crate::Core::info).
+    Info {
+        /// Of the request.
+        request: RequestId,
+        /// The room.
+        room: RoomName,
+        /// How it is set up.
+        info: Box<RoomInfo>,
+    },
+    /// Answers [`Core::roles`](crate::Core::roles).
+    RoleList {
+        /// Of the request.
+        request: RequestId,
+        /// The room.
+        room: RoomName,
+        /// In the order of the users' ids.
+        roles: Vec<RoleEntry>,
+        /// For the next page, if there is one.
+        next: Option<String>,
+    },
+    /// Answers [`Core::restrictions`](crate::Core::restrictions).
+    RestrictionList {
+        /// Of the request.
+        request: RequestId,
+        /// The room.
+        room: RoomName,
+        /// The oldest first.
+        restrictions: Vec<RestrictionEntry>,
+        /// For the next page, if there is one.
+        next: Option<String>,
+    },
+    /// Answers [`Core::search`](crate::Core::search).
+    Found {
+        /// Of the request.
+        request: RequestId,
+        /// The newest first.
+        hits: Vec<Hit>,
+        /// For the next page, if there may be one.
+        next: Option<String>,
+        /// The newest messages can't be found yet.
+        behind: bool,
+    },
+    /// Answers [`Core::users`](crate::Core::users).
     UserList {
         /// Of the request.
         request: RequestId,
-        /// The room, in a list of members.
-        room: Option<RoomName>,
         /// The users.
         users: Vec<Author>,
         /// How many there are in all.
@@ -312,6 +410,8 @@ pub enum ClientEvent {
         request: Option<RequestId>,
         /// The conversation that could not be joined or left, as it was asked for.
         conversation: Option<RoomAddress>,
+        /// With what it should have been joined, beside the name. A secret.
+        pass: Option<Pass>,
         /// Why, for programs.
         code: ErrorCode,
         /// What to do next.

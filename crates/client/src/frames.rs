@@ -38,8 +38,9 @@ impl Core {
                 self.count(&room, members);
                 self.events.push_back(ClientEvent::Count { room, members });
             }
-            ServerFrame::Error { id, code, next, text, suggestion } => {
-                self.refused(now, id, Refusal { code, next, text }, suggestion);
+            ServerFrame::Error { id, code, next, text, suggestion, wait_ms } => {
+                let refusal = Refusal { code, next, text, wait_ms };
+                self.refused(now, id, refusal, suggestion);
             }
             ServerFrame::Close { code, next, text } => self.closed(code, next, text),
             ServerFrame::Renamed { room, user, old } => {
@@ -52,6 +53,17 @@ impl Core {
             }
             ServerFrame::Declined { room, user } => {
                 self.events.push_back(ClientEvent::Declined { room, user });
+            }
+            ServerFrame::Typing { target, from } => self.typing_there(&target, from),
+            ServerFrame::Away { room, user, text } => {
+                self.events.push_back(ClientEvent::Away { room, user, text });
+            }
+            ServerFrame::Kicked { room, by, reason, banned } => {
+                self.kicked(room, by, reason, banned);
+            }
+            ServerFrame::Highlights { words } => {
+                self.called_by(words.clone());
+                self.events.push_back(ClientEvent::Highlights { words });
             }
             ServerFrame::Entered { room } => self.entered(room),
             ServerFrame::Gone { room } => self.gone(room),
@@ -73,6 +85,10 @@ impl Core {
                     self.config.enter = Enter::Password(password);
                     self.done(id);
                 }
+                (Some(Waiting::Highlights { words }), Some(id)) => {
+                    self.called_by(words);
+                    self.done(id);
+                }
                 _ => self.violations += 1,
             },
             ServerFrame::Logins { id, .. }
@@ -81,6 +97,10 @@ impl Core {
             | ServerFrame::Rooms { id, .. }
             | ServerFrame::Members { id, .. }
             | ServerFrame::Users { id, .. }
+            | ServerFrame::Info { id, .. }
+            | ServerFrame::Roles { id, .. }
+            | ServerFrame::Restrictions { id, .. }
+            | ServerFrame::Found { id, .. }
             | ServerFrame::Pong { id, .. } => match (self.requests.answer(id), id) {
                 (Some(Waiting::Asked), Some(id)) => self.answered(RequestId(id), frame),
                 (Some(Waiting::KeepAlive), _) => {}
@@ -100,11 +120,12 @@ impl Core {
             created,
             read,
             draft,
+            info,
         } = frame
         else {
             return;
         };
-        let attached = Attached { head, catch_up, retention, members, created, read, draft };
+        let attached = Attached { head, catch_up, retention, members, created, info, read, draft };
         match (self.requests.answer(id), address(&target)) {
             (Some(Waiting::Join { conversation, asked }), Ok(name)) => {
                 self.joined(conversation, asked, name, attached);
@@ -124,7 +145,7 @@ impl Core {
                 if let Some(conversation) = self.conversations.get_mut(id) {
                     conversation.wanted = true;
                 }
-                self.joined(id, asked, name, attached);
+                self.joined(id, asked.into(), name, attached);
             }
             // It can't be followed here, with as many rooms as there may be.
             None => self.start_leave(room),
@@ -137,22 +158,32 @@ impl Core {
 
     fn answered(&mut self, request: RequestId, frame: ServerFrame) {
         let event = match frame {
-            ServerFrame::History { target, events, more, .. } => {
+            ServerFrame::History { target, events, more, reactions, .. } => {
                 let Ok(conversation) = address(&target) else {
                     self.violations += 1;
                     self.events.push_back(ClientEvent::RequestLost { request });
                     return;
                 };
-                ClientEvent::HistoryPage { request, conversation, events, more }
+                ClientEvent::HistoryPage { request, conversation, events, more, reactions }
             }
             ServerFrame::Rooms { rooms, next, .. } => {
                 ClientEvent::RoomList { request, rooms, next }
             }
-            ServerFrame::Members { room, members: users, count, next, .. } => {
-                ClientEvent::UserList { request, room: Some(room), users, count, next }
+            ServerFrame::Members { room, members, count, next, .. } => {
+                ClientEvent::MemberList { request, room, members, count, next }
             }
             ServerFrame::Users { users, count, next, .. } => {
-                ClientEvent::UserList { request, room: None, users, count, next }
+                ClientEvent::UserList { request, users, count, next }
+            }
+            ServerFrame::Info { room, info, .. } => ClientEvent::Info { request, room, info },
+            ServerFrame::Roles { room, roles, next, .. } => {
+                ClientEvent::RoleList { request, room, roles, next }
+            }
+            ServerFrame::Restrictions { room, restrictions, next, .. } => {
+                ClientEvent::RestrictionList { request, room, restrictions, next }
+            }
+            ServerFrame::Found { hits, next, behind, .. } => {
+                ClientEvent::Found { request, hits, next, behind }
             }
             ServerFrame::Pong { time, .. } => ClientEvent::Pong { request, time },
             ServerFrame::Logins { logins, .. } => ClientEvent::LoginList { request, logins },
@@ -170,6 +201,7 @@ impl Core {
             // Unless it was joined again while the answer was on its way.
             if self.conversations.get(id).is_some_and(|conversation| !conversation.wanted) {
                 self.conversations.remove(id);
+                self.outbox.set_slow(&room, false);
             }
         }
         self.events.push_back(ClientEvent::Left { room });

@@ -18,12 +18,14 @@ pub mod driver;
 pub mod event;
 pub mod outbox;
 pub mod timeline;
+pub mod transcript;
 
 mod account;
 mod catch_up;
 mod consent;
 mod entry;
 mod frames;
+mod moderation;
 mod people;
 mod refusal;
 mod requests;
@@ -31,9 +33,10 @@ mod session;
 mod wishes;
 
 pub use address::ServerAddress;
-pub use config::{AskError, CoreConfig, Enter, SendError};
+pub use config::{AskError, CoreConfig, Enter, Pass, Search, SendError};
 pub use conversation::Conversation;
 pub use core::Core;
 #[cfg(feature = "tokio")]
 pub use driver::{Client, ClientError, Events};
 pub use event::{ClientEvent, ConnectionState, LocalId, RequestId, SendState};
+pub use transcript::Transcript;

@@ -1,7 +1,8 @@
 //! The sends that are not acknowledged yet, in order, and which of them may go out now.
 //!
 //! Sends to rooms follow each other without waiting. To a user one send is on its way at a time: it
-//! may be refused because the other has not agreed yet, and what follows must not overtake it.
+//! may be refused because the other has not agreed yet, and what follows must not overtake it. So it
+//! is with a room that lets nobody write fast.
 //!
 //! Not here: what an acknowledgement means to a conversation (`catch_up.rs`), and what is known of
 //! the other's consent (`consent.rs`).
@@ -9,11 +10,17 @@
 use crate::backoff;
 use crate::event::LocalId;
 use hubbub_protocol::frame::LinkState;
-use hubbub_protocol::{Body, Counter, MonoMs, RoomAddress, UserId, UserName, limits};
+use hubbub_protocol::{Body, Counter, MonoMs, RoomAddress, RoomName, UserId, UserName, limits};
 use std::collections::{BTreeSet, VecDeque};
 
 /// Sends to one user that may wait, so that somebody who never answers can't fill the queue.
 pub const HELD_MAX: usize = 64;
+
+/// The shortest wait after a refusal that names one, in milliseconds: a server must not make us ask
+/// without end.
+const WAIT_MIN_MS: u64 = 100;
+/// The longest, in milliseconds: as slow as a room can be.
+const WAIT_MAX_MS: u64 = limits::SLOW_S as u64 * 1000;
 
 /// How far a send is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +31,8 @@ enum Stage {
     OnItsWay,
     /// The other side was asked, and has not agreed.
     Asked,
-    /// The other side's place for what waits is full: not before then.
+    /// It was refused for a while: the other side's place for what waits is full, or the room is
+    /// slow. Not before then.
     Until(MonoMs),
 }
 
@@ -42,6 +50,14 @@ pub struct PendingSend {
     held: bool,
     /// The other side's name as the key of its order. `None`: to a room.
     side: Option<String>,
+    /// The same of a room. `None`: to a user.
+    room: Option<String>,
+    /// It was refused as too fast: what is for the same conversation goes out one by one behind it.
+    was_too_fast: bool,
+    /// That refusal is the last that is known of it: its counter is not used up.
+    is_refused: bool,
+    /// The room took another name while it was on its way.
+    has_moved: bool,
     to: Option<UserId>,
     since: Option<LinkState>,
     is_stranger: bool,
@@ -58,6 +74,23 @@ impl PendingSend {
     #[must_use]
     pub fn is_held(&self) -> bool {
         self.held
+    }
+    /// The server wants it later (slow mode, or somebody's place for what waits is full): it is sent
+    /// again then.
+    #[must_use]
+    pub fn waits_until(&self) -> Option<MonoMs> {
+        match self.stage {
+            Stage::Until(until) => Some(until),
+            Stage::Ready | Stage::OnItsWay | Stage::Asked => None,
+        }
+    }
+    /// Whether it was refused as too fast.
+    pub(crate) fn was_too_fast(&self) -> bool {
+        self.was_too_fast
+    }
+    /// Whether its room took another name while it was on its way.
+    pub(crate) fn has_moved(&self) -> bool {
+        self.has_moved
     }
     /// The user that it is for, once that is known: names can change hands.
     pub(crate) fn to(&self) -> Option<UserId> {
@@ -94,6 +127,8 @@ pub(crate) struct Outbox {
     /// The counters of which the server may still have to be asked.
     counters: BTreeSet<u64>,
     sends_max: usize,
+    /// Rooms that are known to be slow.
+    slow: BTreeSet<String>,
     /// After a refusal that asks for a retry nothing goes out until then: what follows would
     /// overtake the refused send, or be refused like it.
     held_until: Option<MonoMs>,
@@ -109,6 +144,7 @@ impl Outbox {
             next_counter: 1,
             counters: BTreeSet::new(),
             sends_max,
+            slow: BTreeSet::new(),
             held_until: None,
             jitter,
         }
@@ -124,9 +160,9 @@ impl Outbox {
         if self.queue.len() >= self.sends_max {
             return Err(Full::All);
         }
-        let side = match &conversation {
-            RoomAddress::User(name) => Some(name.fold()),
-            RoomAddress::Room(_) => None,
+        let (side, room) = match &conversation {
+            RoomAddress::User(name) => (Some(name.fold()), None),
+            RoomAddress::Room(name) => (None, Some(name.fold())),
         };
         let (mut held, mut to) = (false, to);
         if let Some(side) = &side {
@@ -147,6 +183,10 @@ impl Outbox {
             stage: Stage::Ready,
             held,
             side,
+            room,
+            was_too_fast: false,
+            is_refused: false,
+            has_moved: false,
             to,
             since: None,
             is_stranger: false,
@@ -165,13 +205,14 @@ impl Outbox {
             return None;
         }
         let window = in_flight_max.clamp(1, limits::INSTANCE_WINDOW);
-        let end = self.counters.first().map_or(u64::MAX, |oldest| oldest + window);
-        let mut sides = BTreeSet::new();
-        let at = self.queue.iter().position(|send| {
-            let is_first = send.side.as_deref().is_none_or(|side| sides.insert(side));
-            let counter = send.counter.map_or(self.next_counter, |counter| counter.0);
-            is_first && send.stage == Stage::Ready && counter < end
-        })?;
+        let at = loop {
+            let end = self.counters.first().map_or(u64::MAX, |oldest| oldest + window);
+            if let Some(at) = self.first_ready(end) {
+                break at;
+            }
+            self.first_ready(u64::MAX)?;
+            self.free_counter_that_waits()?;
+        };
         let send = self.queue.get_mut(at)?;
         if send.counter.is_none() {
             send.counter = Some(Counter(self.next_counter));
@@ -179,8 +220,51 @@ impl Outbox {
             self.next_counter += 1;
         }
         send.stage = Stage::OnItsWay;
+        send.is_refused = false;
         send.since = None;
+        send.has_moved = false;
         Some(send)
+    }
+
+    /// The first that may go out and whose counter is below `end`.
+    fn first_ready(&self, end: u64) -> Option<usize> {
+        let too_fast = self.queue.iter().filter(|send| send.was_too_fast);
+        let too_fast: BTreeSet<&str> = too_fast.filter_map(|send| send.room.as_deref()).collect();
+        let (mut sides, mut rooms) = (BTreeSet::new(), BTreeSet::new());
+        self.queue.iter().position(|send| {
+            let is_first = match (send.side.as_deref(), send.room.as_deref()) {
+                (Some(side), _) => sides.insert(side),
+                (None, Some(room)) if self.slow.contains(room) || too_fast.contains(room) => {
+                    rooms.insert(room)
+                }
+                (None, _) => true,
+            };
+            let counter = send.counter.map_or(self.next_counter, |counter| counter.0);
+            is_first && send.stage == Stage::Ready && counter < end
+        })
+    }
+
+    /// Others need not wait for a send that the server wants later, or that waits behind such a one: at
+    /// the window's end it gives its counter back. It was refused, so that is not used up.
+    fn free_counter_that_waits(&mut self) -> Option<()> {
+        let oldest = Counter(*self.counters.first()?);
+        let send = self.queue.iter_mut().find(|send| send.counter == Some(oldest))?;
+        if !send.is_refused {
+            return None;
+        }
+        send.is_refused = false;
+        send.counter = None;
+        self.counters.remove(&oldest.0);
+        Some(())
+    }
+
+    /// Whether a room lets nobody write fast.
+    pub(crate) fn set_slow(&mut self, room: &RoomName, is_slow: bool) {
+        if is_slow {
+            self.slow.insert(room.fold());
+        } else if !self.slow.is_empty() {
+            self.slow.remove(&room.fold());
+        }
     }
 
     /// Takes out a send that is done, well or badly.
@@ -204,6 +288,19 @@ impl Outbox {
     pub(crate) fn put_off(&mut self, now: MonoMs, local: LocalId) {
         self.free_counter(local);
         self.count_failure(now, local, Stage::Until);
+    }
+
+    /// The same send again, after the wait that the server names. What is for the same conversation
+    /// stays behind it; others need not wait.
+    pub(crate) fn too_fast(&mut self, now: MonoMs, local: LocalId, wait_ms: Option<u64>) {
+        self.count_failure(now, local, Stage::Until);
+        let Some(at) = self.find(local) else { return };
+        let send = &mut self.queue[at];
+        send.was_too_fast = true;
+        send.is_refused = true;
+        if let Some(wait_ms) = wait_ms {
+            send.stage = Stage::Until(now.plus(wait_ms.clamp(WAIT_MIN_MS, WAIT_MAX_MS)));
+        }
     }
 
     fn count_failure(
@@ -268,7 +365,7 @@ impl Outbox {
 
     /// A new session: everything that waits for somebody may be tried once more.
     pub(crate) fn nudge_all(&mut self) {
-        for send in &mut self.queue {
+        for send in self.queue.iter_mut().filter(|send| send.side.is_some()) {
             if matches!(send.stage, Stage::Asked | Stage::Until(_)) {
                 send.stage = Stage::Ready;
             }
@@ -312,16 +409,24 @@ impl Outbox {
         })
     }
 
-    /// Takes out what waits for somebody to agree, or to have place again.
+    /// Takes out what is for this room and was certainly not taken.
+    pub(crate) fn give_up_room(&mut self, room: &RoomName) -> Vec<PendingSend> {
+        let room = room.fold();
+        self.take_out(|send| {
+            let not_taken = send.counter.is_none() || send.waits_until().is_some();
+            send.room.as_ref() == Some(&room) && not_taken
+        })
+    }
+
+    /// Takes out what waits for somebody to agree, or to have place again, or for a slow room.
     pub(crate) fn give_up_all(&mut self) -> Vec<PendingSend> {
-        let full: BTreeSet<String> = self
-            .queue
-            .iter()
-            .filter(|send| matches!(send.stage, Stage::Until(_)))
-            .filter_map(|send| send.side.clone())
-            .collect();
-        let is_full = |send: &PendingSend| send.side.as_ref().is_some_and(|s| full.contains(s));
-        self.take_out(|send| (send.held || is_full(send)) && send.counter.is_none())
+        let key = |send: &PendingSend| (send.side.clone(), send.room.clone());
+        let waits = self.queue.iter().filter(|send| send.waits_until().is_some());
+        let full: BTreeSet<_> = waits.map(key).collect();
+        self.take_out(|send| {
+            let not_taken = send.counter.is_none() || send.waits_until().is_some();
+            (send.held || full.contains(&key(send))) && not_taken
+        })
     }
 
     /// A user took another name. What is for them goes there.
@@ -338,6 +443,16 @@ impl Outbox {
                 // If the name was looked up after the change, nobody was found.
                 send.since = Some(LinkState::Open);
             }
+        }
+    }
+
+    /// A room is called so from now on. What is for it goes there.
+    pub(crate) fn rename_room(&mut self, old: &RoomName, new: &RoomName) {
+        let room = old.fold();
+        for send in self.queue.iter_mut().filter(|send| send.room.as_ref() == Some(&room)) {
+            send.conversation = RoomAddress::Room(new.clone());
+            send.room = Some(new.fold());
+            send.has_moved = send.stage == Stage::OnItsWay;
         }
     }
 
@@ -406,110 +521,4 @@ impl Outbox {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use hubbub_protocol::{RoomName, Text};
-
-    fn body() -> Body {
-        Body::Text { text: Text::parse("hi").unwrap() }
-    }
-    fn room() -> RoomAddress {
-        RoomAddress::Room(RoomName::parse("lobby").unwrap())
-    }
-    fn name(name: &str) -> UserName {
-        UserName::parse(name).unwrap()
-    }
-    fn push(outbox: &mut Outbox, to: RoomAddress) -> Result<u64, Full> {
-        outbox.push(to, body(), None).map(|send| send.local.0)
-    }
-
-    fn outbox(sends: u64) -> Outbox {
-        let mut outbox = Outbox::new(sends as usize, 7);
-        for local in 1..=sends {
-            assert_eq!(push(&mut outbox, room()), Ok(local));
-        }
-        outbox
-    }
-
-    fn take_all(outbox: &mut Outbox, window: u64) -> Vec<u64> {
-        std::iter::from_fn(|| outbox.take(window).map(|send| send.local.0)).collect()
-    }
-
-    #[test]
-    fn the_window_begins_at_the_oldest_unanswered_send() {
-        let mut outbox = outbox(100);
-        assert_eq!(take_all(&mut outbox, 32), (1..=32).collect::<Vec<_>>());
-        for local in 2..=32 {
-            outbox.finish(LocalId(local)).unwrap();
-        }
-        assert_eq!(take_all(&mut outbox, 32), [0; 0], "1 would grow stale");
-        outbox.finish(LocalId(1)).unwrap();
-        assert_eq!(take_all(&mut outbox, 32), (33..=64).collect::<Vec<_>>());
-        outbox.disconnected();
-        assert_eq!(take_all(&mut outbox, 0), [33], "a window of nothing would stop for ever");
-    }
-
-    #[test]
-    fn a_retry_holds_everything_and_then_goes_first() {
-        let mut outbox = outbox(3);
-        assert_eq!(take_all(&mut outbox, 2), [1, 2]);
-        outbox.retry(MonoMs(1000), LocalId(1));
-        outbox.finish(LocalId(2)).unwrap();
-        assert_eq!(take_all(&mut outbox, 2), [0; 0]);
-        let until = outbox.timeout().unwrap();
-        assert!((1250..=1500).contains(&until.0));
-        outbox.handle_timeout(MonoMs(until.0 - 1));
-        assert_eq!(take_all(&mut outbox, 3), [0; 0]);
-        outbox.handle_timeout(until);
-        assert_eq!(take_all(&mut outbox, 3), [1, 3]);
-    }
-
-    #[test]
-    fn the_queue_is_bounded_and_one_user_s_share_too() {
-        let mut outbox = outbox(5);
-        outbox.finish(LocalId(3)).unwrap();
-        assert_eq!(push(&mut outbox, room()), Ok(6));
-        assert_eq!(push(&mut outbox, room()), Err(Full::All));
-        let mut outbox = Outbox::new(1000, 7);
-        for _ in 0..HELD_MAX {
-            push(&mut outbox, RoomAddress::User(name("bob"))).unwrap();
-        }
-        assert_eq!(push(&mut outbox, RoomAddress::User(name("Bob"))), Err(Full::Side));
-        push(&mut outbox, RoomAddress::User(name("cleo"))).unwrap();
-    }
-
-    #[test]
-    fn one_send_to_a_user_is_on_its_way_and_rooms_do_not_wait_for_it() {
-        let mut outbox = Outbox::new(100, 7);
-        for to in ["bob", "", "Bob", "cleo", ""] {
-            let to = if to.is_empty() { room() } else { RoomAddress::User(name(to)) };
-            push(&mut outbox, to).unwrap();
-        }
-        assert_eq!(take_all(&mut outbox, 32), [1, 2, 4, 5]);
-        assert_eq!(outbox.hold(LocalId(1)), [LocalId(1), LocalId(3)]);
-        assert_eq!(take_all(&mut outbox, 32), [0; 0]);
-        assert!(outbox.push(RoomAddress::User(name("bob")), body(), None).unwrap().is_held());
-        assert_eq!(outbox.release(&name("bob")), [LocalId(1), LocalId(3), LocalId(6)]);
-        assert_eq!(take_all(&mut outbox, 32), [1]);
-        assert_eq!(outbox.get(LocalId(1)).unwrap().counter(), Some(Counter(5)), "a new one");
-        outbox.finish(LocalId(1)).unwrap();
-        assert_eq!(take_all(&mut outbox, 32), [3]);
-    }
-
-    /// Else an absent user whose place is full would stop everything that is said anywhere.
-    #[test]
-    fn who_is_full_stops_nobody_else() {
-        let mut outbox = Outbox::new(200, 7);
-        push(&mut outbox, RoomAddress::User(name("bob"))).unwrap();
-        (2..=101).for_each(|local| assert_eq!(push(&mut outbox, room()), Ok(local)));
-        assert_eq!(take_all(&mut outbox, 32).len(), 32);
-        outbox.put_off(MonoMs(1000), LocalId(1));
-        for local in 2..=32 {
-            outbox.finish(LocalId(local)).unwrap();
-        }
-        assert_eq!(take_all(&mut outbox, 32), (33..=64).collect::<Vec<_>>());
-        (33..=64).for_each(|local| drop(outbox.finish(LocalId(local)).unwrap()));
-        outbox.handle_timeout(outbox.timeout().unwrap());
-        assert_eq!(take_all(&mut outbox, 4), [1, 65, 66, 67]);
-    }
-}
+mod tests;

@@ -139,6 +139,7 @@ impl Core {
                 return;
             }
             self.conversations.remove(id);
+            self.outbox.set_slow(&room, false);
         }
         self.events.push_back(ClientEvent::Left { room });
     }

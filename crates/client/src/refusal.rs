@@ -6,14 +6,19 @@ use crate::backoff;
 use crate::conversation::{Attachment, ConversationId};
 use crate::core::Core;
 use crate::event::{ClientEvent, LocalId, RequestId};
-use crate::requests::Waiting;
+use crate::outbox::PendingSend;
+use crate::requests::{Asked, Waiting};
 use hubbub_protocol::{ErrorCode, MonoMs, NextStep, RoomAddress};
+
+/// The longest wait for a `join` that the server names, in milliseconds.
+const JOIN_WAIT_MAX_MS: u64 = 10 * 60 * 1000;
 
 /// An `error` frame, without the number of its request and the suggestion.
 pub(crate) struct Refusal {
     pub(crate) code: ErrorCode,
     pub(crate) next: NextStep,
     pub(crate) text: String,
+    pub(crate) wait_ms: Option<u64>,
 }
 
 impl Core {
@@ -34,7 +39,7 @@ impl Core {
                 if refusal.code == ErrorCode::NotMember {
                     self.left(room);
                 } else {
-                    self.tell(None, Some(address), refusal);
+                    self.tell(None, Some(address.into()), refusal);
                 }
             }
             Some(Waiting::Send { local }) => self.send_refused(now, local, refusal),
@@ -46,6 +51,7 @@ impl Core {
                 Waiting::Asked
                 | Waiting::Register { .. }
                 | Waiting::NewPassword { .. }
+                | Waiting::Highlights { .. }
                 | Waiting::Group { .. },
             ) => self.tell(id.map(RequestId), None, refusal),
             Some(Waiting::Logout { token }) => {
@@ -58,22 +64,31 @@ impl Core {
         }
     }
 
-    fn join_refused(
-        &mut self,
-        now: MonoMs,
-        id: ConversationId,
-        asked: RoomAddress,
-        refusal: Refusal,
-    ) {
+    fn join_refused(&mut self, now: MonoMs, id: ConversationId, asked: Asked, refusal: Refusal) {
         let jitter = self.outbox.jitter();
-        let Some(conversation) = self.conversations.get_mut(id) else { return };
-        if refusal.next == NextStep::Retry {
-            conversation.failures += 1;
-            let delay = backoff::delay_ms(conversation.failures, backoff::spread(jitter ^ now.0));
-            conversation.attachment = Attachment::JoinHeld { until: now.plus(delay) };
+        let Some(conversation) = self.conversations.get_mut(id) else {
+            // Another join of it was refused before; who asked for this one waits for an answer.
+            return self.tell(None, Some(asked), refusal);
+        };
+        conversation.joins = conversation.joins.saturating_sub(1);
+        if conversation.joins > 0 {
+            // How it stands, the answer to the later one says: perhaps that has the right key. Who
+            // asked for just the same is answered by that, too.
+            if conversation.asked.as_ref().is_some_and(|later| *later != asked) {
+                self.tell(None, Some(asked), refusal);
+            }
             return;
         }
         let began = conversation.timeline.position().is_some();
+        // Who tries one key after the other is told to wait, instead of waiting without a word.
+        let tries = refusal.code == ErrorCode::TooFast && conversation.asked.is_some() && !began;
+        if refusal.next == NextStep::Retry && !tries {
+            conversation.failures = conversation.failures.saturating_add(1);
+            let delay = backoff::delay_ms(conversation.failures, backoff::spread(jitter ^ now.0));
+            let delay = delay.max(refusal.wait_ms.unwrap_or(0).min(JOIN_WAIT_MAX_MS));
+            conversation.attachment = Attachment::JoinHeld { until: now.plus(delay) };
+            return;
+        }
         let was_asked = conversation.asked.take().is_some();
         conversation.attachment = Attachment::Detached;
         // Whoever has the name next may be somebody else.
@@ -86,6 +101,7 @@ impl Core {
             RoomAddress::Room(ref room) if began => {
                 let room = room.clone();
                 self.conversations.remove(id);
+                self.outbox.set_slow(&room, false);
                 self.events.push_back(ClientEvent::Left { room });
             }
             RoomAddress::User(_) | RoomAddress::Room(_) => {
@@ -102,6 +118,10 @@ impl Core {
             // Somebody was asked already: that is what was wanted.
             ErrorCode::NotAccepted | ErrorCode::AlreadyAsked if is_private => {
                 return self.not_accepted(local, refusal);
+            }
+            ErrorCode::TooFast => return self.outbox.too_fast(now, local, refusal.wait_ms),
+            ErrorCode::NotMember if self.outbox.get(local).is_some_and(PendingSend::has_moved) => {
+                return self.outbox.again(local);
             }
             ErrorCode::AwayFull if is_private => return self.outbox.put_off(now, local),
             ErrorCode::NoSuchUser if is_private => return self.nobody(local, refusal),
@@ -126,10 +146,15 @@ impl Core {
     pub(crate) fn tell(
         &mut self,
         request: Option<RequestId>,
-        conversation: Option<RoomAddress>,
+        asked: Option<Asked>,
         refusal: Refusal,
     ) {
-        let Refusal { code, next, text } = refusal;
-        self.events.push_back(ClientEvent::Refused { request, conversation, code, next, text });
+        let Refusal { code, next, text, wait_ms: _ } = refusal;
+        let (conversation, pass) = match asked {
+            Some(Asked { address, pass }) => (Some(address), pass),
+            None => (None, None),
+        };
+        let refused = ClientEvent::Refused { request, conversation, pass, code, next, text };
+        self.events.push_back(refused);
     }
 }

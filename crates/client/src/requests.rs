@@ -1,5 +1,6 @@
 //! The requests that wait for an answer on this connection, by their number in the frames.
 
+use crate::config::Pass;
 use crate::conversation::ConversationId;
 use crate::event::{LocalId, RequestId};
 use hubbub_protocol::{Password, ResumeToken, RoomAddress, RoomName};
@@ -8,13 +9,26 @@ use std::collections::BTreeMap;
 /// Requests of the program (history, lists, changes) that may wait at once.
 pub(crate) const ASKED_MAX: usize = 256;
 
+/// How a conversation was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Asked {
+    pub(crate) address: RoomAddress,
+    pub(crate) pass: Option<Pass>,
+}
+
+impl From<RoomAddress> for Asked {
+    fn from(address: RoomAddress) -> Self {
+        Self { address, pass: None }
+    }
+}
+
 /// What was asked.
 #[derive(Clone, Debug)]
 pub(crate) enum Waiting {
     Hello,
     Join {
         conversation: ConversationId,
-        asked: RoomAddress,
+        asked: Asked,
     },
     Leave {
         room: RoomName,
@@ -36,6 +50,10 @@ pub(crate) enum Waiting {
     NewPassword {
         password: Password,
     },
+    /// Of the program.
+    Highlights {
+        words: Vec<String>,
+    },
     /// Of the program: to make a group.
     Group {
         room: RoomName,
@@ -56,6 +74,7 @@ impl Waiting {
             | Waiting::Register { .. }
             | Waiting::Login { .. }
             | Waiting::NewPassword { .. }
+            | Waiting::Highlights { .. }
             | Waiting::Group { .. } => true,
             Waiting::Hello
             | Waiting::Join { .. }

@@ -1,8 +1,12 @@
 //! What a client knows of one conversation: how far it has come, and the last events.
 //!
+//! The kept events are as the server would show them now: an edit gives its message the new text, a
+//! deletion takes the text away. Reactions and settings are in `transcript.rs`.
+//!
 //! This is where "complete, in order, each once" is decided; see [`Timeline::apply`].
 
-use hubbub_protocol::{Event, Position, Seq};
+use crate::transcript::{amend, blank};
+use hubbub_protocol::{Body, Event, Position, Seq};
 use std::collections::VecDeque;
 
 /// What an event meant to a timeline.
@@ -81,6 +85,19 @@ impl Timeline {
             }
         }
         self.position = Some(event.position());
+        match &event.body {
+            Body::Edit { of, text: Some(text) } => {
+                if let Some(kept) = self.kept_mut(*of) {
+                    amend(kept, event.from.id, event.seq, text);
+                }
+            }
+            Body::Delete { of } => {
+                if let Some(kept) = self.kept_mut(*of) {
+                    blank(kept, event.seq);
+                }
+            }
+            _ => {}
+        }
         if self.kept_max > 0 {
             if self.events.len() == self.kept_max {
                 self.events.pop_front();
@@ -88,6 +105,13 @@ impl Timeline {
             self.events.push_back(event.clone());
         }
         Applied::New
+    }
+
+    /// They follow each other without a gap, so the place tells where one is.
+    fn kept_mut(&mut self, seq: Seq) -> Option<&mut Event> {
+        let first = self.events.front()?.seq;
+        let at = usize::try_from(seq.0.checked_sub(first.0)?).ok()?;
+        self.events.get_mut(at)
     }
 }
 
@@ -103,7 +127,7 @@ mod tests {
             seq: Seq(seq),
             time: WallMs(0),
             from: Author { id: UserId(1), name: UserName::parse("ann").unwrap() },
-            body: Body::Text { text: Text::parse("hi").unwrap() },
+            body: Body::text(Text::parse("hi").unwrap()),
         }
     }
 
@@ -128,6 +152,27 @@ mod tests {
         assert_eq!(timeline.apply(&event(1, 0)), Applied::Known);
         assert_eq!((timeline.position(), timeline.events().count()), (None, 0));
         assert_eq!(timeline.apply(&event(1, 1)), Applied::New);
+    }
+
+    #[test]
+    fn what_is_kept_is_as_it_was_edited_and_deleted() {
+        let mut timeline = Timeline::new(10);
+        let text = |text| Text::parse(text).unwrap();
+        let bob = Author { id: UserId(2), name: UserName::parse("bob").unwrap() };
+        let with = |seq, body| Event { body, ..event(1, seq) };
+        for event in [
+            event(1, 4),
+            event(1, 5),
+            Event { from: bob, ..with(6, Body::Edit { of: Seq(4), text: Some(text("bob's")) }) },
+            with(7, Body::Edit { of: Seq(4), text: Some(text("new")) }),
+            with(8, Body::Delete { of: Seq(5) }),
+            with(9, Body::Delete { of: Seq(1) }),
+        ] {
+            assert_eq!(timeline.apply(&event), Applied::New);
+        }
+        let kept: Vec<_> = timeline.events().map(|event| &event.body).collect();
+        assert_eq!((kept[0].words(), kept[0].said().unwrap().edited), ("new", Some(Seq(7))));
+        assert_eq!(kept[1], &Body::Deleted { by: Seq(8) });
     }
 
     #[test]

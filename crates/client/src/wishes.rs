@@ -1,13 +1,13 @@
 //! What a program may want of its client: conversations, messages and lists.
 
-use crate::config::{AskError, SendError};
-use crate::conversation::target;
+use crate::config::{AskError, Pass, SendError};
+use crate::conversation::{ConversationId, target};
 use crate::core::Core;
 use crate::event::{ClientEvent, ConnectionState, LocalId, RequestId, SendState};
 use crate::outbox::Full;
-use crate::requests::Waiting;
-use hubbub_protocol::frame::{ClientFrame, MessageKind, Page, Request};
-use hubbub_protocol::{Body, RoomAddress, RoomName, Text, UserName};
+use crate::requests::{Asked, Waiting};
+use hubbub_protocol::frame::{ClientFrame, MessageKind, Page, Request, write_line};
+use hubbub_protocol::{Body, RoomAddress, RoomName, Said, Seq, Text, UserName, limits};
 
 impl Core {
     /// Takes another name: for the next hello, and at once if the last was refused.
@@ -23,14 +23,34 @@ impl Core {
     /// `Full` with [`CONVERSATIONS_MAX`](crate::conversation::CONVERSATIONS_MAX) rooms.
     pub fn join(&mut self, address: &RoomAddress) -> Result<(), AskError> {
         let id = self.open(address).ok_or(AskError::Full)?;
+        self.want(id, address.clone().into());
+        Ok(())
+    }
+
+    /// The same of a room that has a PIN or a key, which is kept in memory and used again after lost
+    /// connections. Two rooms of one name with two PINs are two conversations: each gets a name of
+    /// its own, which [`ClientEvent::Joined`] tells.
+    ///
+    /// # Errors
+    /// As for [`join`](Self::join).
+    pub fn join_with(&mut self, room: &RoomName, pass: Pass) -> Result<(), AskError> {
+        let address = RoomAddress::Room(room.clone());
+        let id = match &pass {
+            Pass::Key(_) => self.open(&address),
+            Pass::Pin(pin) => self.open_pin(room, pin),
+        };
+        self.want(id.ok_or(AskError::Full)?, Asked { address, pass: Some(pass) });
+        Ok(())
+    }
+
+    fn want(&mut self, id: ConversationId, asked: Asked) {
         if let Some(conversation) = self.conversations.get_mut(id) {
             conversation.wanted = true;
-            conversation.asked = Some(address.clone());
+            conversation.asked = Some(asked);
         }
         if self.session.state == ConnectionState::Ready {
             self.start_join(id);
         }
-        Ok(())
     }
 
     /// Leaves a room, and does not come back after lost connections. Answered by
@@ -58,13 +78,38 @@ impl Core {
         text: &str,
         kind: MessageKind,
     ) -> Result<LocalId, SendError> {
+        self.say(to, text, kind, None)
+    }
+
+    /// The same as an answer to a message of the conversation.
+    ///
+    /// # Errors
+    /// As for [`send`](Self::send).
+    pub fn reply(
+        &mut self,
+        to: &RoomAddress,
+        seq: Seq,
+        text: &str,
+        kind: MessageKind,
+    ) -> Result<LocalId, SendError> {
+        self.say(to, text, kind, Some(seq))
+    }
+
+    pub(crate) fn say(
+        &mut self,
+        to: &RoomAddress,
+        text: &str,
+        kind: MessageKind,
+        reply: Option<Seq>,
+    ) -> Result<LocalId, SendError> {
         let text = Text::parse(text)?;
         if self.session.state == ConnectionState::Stopped || self.session.quitting {
             return Err(SendError::Stopped);
         }
+        let said = Said { reply, ..text.into() };
         let body = match kind {
-            MessageKind::Text => Body::Text { text },
-            MessageKind::Action => Body::Action { text },
+            MessageKind::Text => Body::Text(said),
+            MessageKind::Action => Body::Action(said),
         };
         let known = self.conversations.find(to).and_then(|id| self.conversations.get(id));
         let with = known.and_then(|conversation| conversation.with);
@@ -100,7 +145,7 @@ impl Core {
         self.ask_for_program(Waiting::Asked, Request::Rooms { after })
     }
 
-    /// Lists the members of a room. Answered by [`ClientEvent::UserList`].
+    /// Lists the members of a room. Answered by [`ClientEvent::MemberList`].
     ///
     /// # Errors
     /// As for [`history`](Self::history).
@@ -156,6 +201,12 @@ impl Core {
         }
         if self.requests.is_full() {
             return Err(AskError::Full);
+        }
+        // The server would skip the line, and its refusal could not say which request it was.
+        let mut line = Vec::new();
+        write_line(&ClientFrame { id: Some(u64::MAX), request: request.clone() }, &mut line);
+        if line.len() > limits::FRAME_BYTES {
+            return Err(AskError::TooLong);
         }
         Ok(self.ask(waiting, request))
     }

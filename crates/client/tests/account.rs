@@ -315,6 +315,7 @@ fn a_group_is_joined_when_it_is_made() {
     let request = script.core.group(&den, None).unwrap();
     script.frames();
     script.get(ServerFrame::Joined {
+        info: None,
         id: Some(request.0),
         target: Target::Room("den".into()),
         head: Position { room: RoomId(30), epoch: Epoch(1), seq: Seq(0) },

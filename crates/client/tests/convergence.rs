@@ -49,13 +49,32 @@ fn connections_break_at_any_moment_and_order_is_kept() {
         (0..2000).for_each(|_| world.step(20, 0));
         world.settle();
         world.check();
-        for room in world.server.rooms.iter().filter(|room| matches!(room.key, RoomKey::Named(_))) {
-            for person in &world.people {
-                let mine = room.events.iter().filter(|e| e.from.name.as_str() == person.name);
-                let numbers = mine.map(|event| event.body.text().as_str()[5..].parse::<u64>());
-                assert!(numbers.map(Result::unwrap).is_sorted(), "{}'s order", person.name);
-            }
+        check_order(&world);
+    });
+}
+
+/// What was said in a room stands there in the order in which it was said.
+fn check_order(world: &World) {
+    for room in world.server.rooms.iter().filter(|room| matches!(room.key, RoomKey::Named(_))) {
+        for person in &world.people {
+            let mine = room.events.iter().filter(|e| e.from.name.as_str() == person.name);
+            let numbers = mine.map(|event| event.body.words()[5..].parse::<u64>());
+            assert!(numbers.map(Result::unwrap).is_sorted(), "{}'s order", person.name);
         }
+    }
+}
+
+/// Once everybody has joined, and so knows that the room is slow.
+#[test]
+fn a_slow_room_keeps_the_order_over_broken_connections() {
+    for_seeds(100, |seed| {
+        let mut world = World::new(seed, &["ann", "bob", "cleo"], 500);
+        world.server.faults.slow_ms = 300;
+        world.settle();
+        (0..2000).for_each(|_| world.step(20, 0));
+        world.settle();
+        world.check();
+        check_order(&world);
     });
 }
 
@@ -74,7 +93,7 @@ fn commits_fail_and_the_server_is_busy() {
     for_seeds(200, |seed| {
         let mut world = World::new(seed, &["ann", "bob", "cleo"], 0);
         world.server.faults =
-            Faults { busy: 10, not_stored: 10, away_full: 20, join_busy: 20, too_old: None };
+            Faults { busy: 10, not_stored: 10, away_full: 20, join_busy: 20, ..Faults::default() };
         (0..3000).for_each(|_| world.step(10, 1));
         world.settle();
         world.check();

@@ -2,8 +2,9 @@
 #![cfg(feature = "tokio")]
 #![allow(clippy::unwrap_used)]
 
-use hubbub_client::{Client, ClientError, ClientEvent, CoreConfig, Enter, Events, SendState};
+use hubbub_client::{Client, ClientError, ClientEvent, CoreConfig, Enter, Events, Pass, SendState};
 use hubbub_protocol::frame::{ClientFrame, MessageKind, Page, Request};
+use hubbub_protocol::secret::Hidden;
 use hubbub_protocol::{Instance, Password, RoomAddress, RoomName, UserName};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
@@ -114,7 +115,7 @@ fn packets_may_be_merged_and_split() {
             ClientEvent::NewEvent { event, .. } if event.seq.0 == 6 => Some(event.body.clone()),
             _ => None,
         });
-        assert_eq!(text.await.text().as_str(), "hé");
+        assert_eq!(text.await.words(), "hé");
     });
 }
 
@@ -327,5 +328,52 @@ fn failures_name_the_address_and_the_way_out() {
         assert!(silent.contains(&address) && silent.contains("Hubbub server"), "{silent}");
         let malformed = Client::connect("host:x", config()).await.unwrap_err();
         assert!(matches!(malformed, ClientError::Address(_)));
+    });
+}
+
+/// Each waits for its own PIN's answer, whichever comes first.
+#[test]
+fn two_rooms_of_one_name_are_joined_at_once() {
+    run(async {
+        let (listener, address) = listen().await;
+        let (client, _events, mut peer) = logged_in(&listener, &address).await;
+        let work = RoomName::parse("work").unwrap();
+        let pin = |pin: &str| Pass::Pin(Hidden::new(pin));
+        let server = async {
+            let mut asked = Vec::new();
+            for _ in 0..3 {
+                let (id, request) = peer.get().await;
+                let Request::Join { pin, .. } = request else { panic!("{request:?}") };
+                asked.push((id, pin.map_or(String::new(), |pin| pin.expose().to_owned())));
+            }
+            asked.sort_by(|one, other| other.1.cmp(&one.1));
+            for (number, (id, pin)) in asked.into_iter().enumerate() {
+                let line = match pin.as_str() {
+                    "9999" => {
+                        r#"{"ev":"error","id":ID,"code":"banned","next":"correct","text":"no"}"#
+                            .to_owned()
+                    }
+                    _ => JOINED
+                        .replace("lobby", &format!("work~{pin}"))
+                        .replace("\"room_id\":9", &format!("\"room_id\":{}", 20 + number)),
+                };
+                peer.answer(id, &line).await;
+            }
+        };
+        let (plain, one, other, ()) = tokio::join!(
+            client.join(RoomAddress::Room(work.clone())),
+            client.join_with(work.clone(), pin("1234")),
+            client.join_with(work.clone(), pin("9999")),
+            server
+        );
+        let name = |name| RoomAddress::Room(RoomName::parse(name).unwrap());
+        assert_eq!((plain, one), (Ok(name("work~")), Ok(name("work~1234"))));
+        assert!(matches!(other, Err(ClientError::Refused { text, .. }) if text == "no"));
+        let (info, ()) = tokio::join!(client.info(work), async {
+            let (id, _) = peer.get().await;
+            let line = r#"{"ev":"info","id":ID,"room":"work","sort":"room","retention":"none","created":1}"#;
+            peer.answer(id, line).await;
+        });
+        assert!(matches!(info, Ok(ClientEvent::Info { .. })), "{info:?}");
     });
 }

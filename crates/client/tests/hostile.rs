@@ -5,8 +5,11 @@
 #[allow(unreachable_pub)]
 mod model;
 
-use hubbub_client::{ClientEvent, Core, CoreConfig, Enter, SendState, ServerAddress};
+use hubbub_client::{
+    ClientEvent, Core, CoreConfig, Enter, Pass, Search, SendState, ServerAddress, Transcript,
+};
 use hubbub_protocol::frame::*;
+use hubbub_protocol::secret::Hidden;
 use hubbub_protocol::*;
 use model::{author, limits, room, user};
 use proptest::prelude::*;
@@ -30,10 +33,50 @@ fn names(number: u64) -> Target {
 }
 
 fn event(room: u64, epoch: u64, seq: u64, from: u64) -> Event {
-    let body = Body::Text { text: Text::parse("hi").unwrap() };
+    let body = body(epoch ^ from, seq);
     let from = author(from % 3, ["ann", "bob", "cleo"][(from % 3) as usize]);
     let (room, epoch, seq) = (RoomId(room % 4), Epoch(epoch as u32), Seq(seq));
     Event { room, epoch, seq, time: WallMs(0), from, body }
+}
+
+/// All kinds of events, about earlier ones, themselves, and what is still to come.
+fn body(number: u64, seq: u64) -> Body {
+    let of = Seq(seq.wrapping_sub(number % 5));
+    let text = Text::parse(["hi", "@ann", "`@ann", "word @Ann."][(number % 4) as usize]).unwrap();
+    let (user, what) = (somebody(number, seq), RestrictionKind::Ban);
+    match number % 16 {
+        0 => Body::Action(Said { reply: Some(of), edited: Some(of), ..text.into() }),
+        1 => Body::Deleted { by: of },
+        2 => Body::Edit { of, text: None },
+        3 => Body::Edit { of, text: Some(text) },
+        4 => Body::Delete { of },
+        5 => Body::React { of, reaction: Reaction::parse("ok").unwrap(), on: number & 1 > 0 },
+        6 => Body::Pin { of, on: number & 1 > 0 },
+        7 => Body::Changed(RoomChange::SlowMode { seconds: number as u32 }),
+        8 => Body::Changed(RoomChange::Topic { topic: None }),
+        9 => Body::Role { user, role: Some(Role::Voice) },
+        10 => Body::Kicked { user, reason: None },
+        11 => Body::Lifted { what, whom: "b*".into() },
+        _ => Body::Text(Said { everyone: seq & 1 == 0, ..text.into() }),
+    }
+}
+
+fn info(number: u64) -> Box<RoomInfo> {
+    Box::new(RoomInfo {
+        sort: RoomSort::Pin,
+        retention: Retention::None,
+        topic: None,
+        description: None,
+        invite_only: false,
+        key: true,
+        moderated: false,
+        secret: false,
+        member_limit: None,
+        slow_s: (number % 2) as u32,
+        pinned: vec![Seq(number)],
+        role: (number & 2 > 0).then_some(Role::Owner),
+        created: WallMs(0),
+    })
 }
 
 fn lobby() -> RoomName {
@@ -53,7 +96,15 @@ fn state(number: u64) -> LinkState {
 fn wish(core: &mut Core, number: u64, other: u64) {
     let name = somebody(0, other).name;
     let password = Password::given("opensesame").unwrap();
-    let _ = match number % 16 {
+    let _ = match number % 24 {
+        16 => core.edit(&room("lobby"), Seq(other), &Text::parse("hi").unwrap()),
+        17 => core.react(&user("bob"), Seq(other), &Reaction::parse("ok").unwrap(), true),
+        18 => core.set_highlights(vec!["word".into(), String::new()]),
+        19 => core.info(&lobby()),
+        20 => core.roles(&lobby(), None),
+        21 => core.restrictions(&lobby(), None),
+        22 => core.search(&Search { query: "hi".into(), ..Search::default() }, None, None),
+        23 => core.members(&lobby(), None),
         0 => core.register(password, None),
         1 => core.login(&name, password),
         2 => core.change_password(&password, password.clone()),
@@ -79,7 +130,7 @@ fn wish(core: &mut Core, number: u64, other: u64) {
 fn frame((kind, a, b, c, d): Raw) -> ServerFrame {
     let id = Some(d);
     let position = event(a, b, c, 0).position();
-    match kind % 20 {
+    match kind % 28 {
         0 => ServerFrame::Welcome {
             id,
             version: 1,
@@ -93,9 +144,11 @@ fn frame((kind, a, b, c, d): Raw) -> ServerFrame {
             rooms: vec![RoomName::parse("hall").unwrap()],
             privates: vec![UserName::parse("bob").unwrap()],
             limits: limits(c as u32),
+            highlights: Vec::new(),
             time: WallMs(0),
         },
         1 | 2 => ServerFrame::Joined {
+            info: (b % 2 == 0).then(|| info(b)),
             id,
             target: names(a ^ b),
             head: position,
@@ -146,13 +199,51 @@ fn frame((kind, a, b, c, d): Raw) -> ServerFrame {
         },
         16 => ServerFrame::Entered { room: lobby() },
         17 => ServerFrame::Gone { room: lobby() },
+        18 => ServerFrame::Typing { target: names(a), from: somebody(b, c) },
+        19 => ServerFrame::Away { room: lobby(), user: somebody(b, c), text: None },
+        20 => ServerFrame::Kicked {
+            room: lobby(),
+            by: somebody(b, c).name,
+            reason: None,
+            banned: a % 2 == 0,
+        },
+        21 => ServerFrame::Highlights { words: vec!["word".into()] },
+        22 => ServerFrame::History {
+            id,
+            target: names(a),
+            events: (0..3).map(|n| event(a, b, c.wrapping_add(n), d)).collect(),
+            more: false,
+            reactions: (0..3).map(|n| reactions(c.wrapping_add(n), b)).collect(),
+        },
+        23 => match a % 4 {
+            0 => ServerFrame::Info { id, room: lobby(), info: info(b) },
+            1 => ServerFrame::Roles { id, room: lobby(), roles: vec![], next: None },
+            2 => ServerFrame::Restrictions { id, room: lobby(), restrictions: vec![], next: None },
+            _ => {
+                let hit = Hit { target: names(b), event: event(a, b, c, d) };
+                ServerFrame::Found { id, hits: vec![hit], next: None, behind: false }
+            }
+        },
         _ => {
             let code = ErrorCode::ALL[(a % ErrorCode::ALL.len() as u64) as usize];
             let next = [NextStep::Correct, NextStep::Retry, NextStep::Resume][(b % 3) as usize];
             let text = String::new();
-            ServerFrame::Error { id, code, next, text, suggestion: None }
+            ServerFrame::Error {
+                id,
+                code,
+                next,
+                text,
+                suggestion: None,
+                wait_ms: (c % 2 == 0).then_some(d),
+            }
         }
     }
+}
+
+fn reactions(seq: u64, number: u64) -> ReactionEntry {
+    let users = (0..number % 4).map(|n| somebody(n, n)).collect();
+    let reaction = Reaction::parse("ok").unwrap();
+    ReactionEntry { seq: Seq(seq), reaction, count: number as u32, users, mine: false }
 }
 
 /// The last event that a program heard of each conversation.
@@ -161,10 +252,26 @@ struct Program {
     heard: BTreeMap<RoomAddress, Position>,
     /// What every send is told to be, last.
     sends: BTreeMap<u64, SendState>,
+    /// Fed with everything, of whatever conversation.
+    transcript: Transcript,
 }
 
 impl Program {
     fn hear(&mut self, event: ClientEvent) {
+        match &event {
+            ClientEvent::NewEvent { event, mention, .. } => {
+                self.transcript.event(event);
+                assert!(mention.is_none() || event.body.said().is_some());
+            }
+            ClientEvent::HistoryPage { events, reactions, .. } => {
+                self.transcript.page(events, reactions);
+            }
+            ClientEvent::Joined { head, info: Some(info), .. } => {
+                self.transcript.set_up(*head, info);
+            }
+            _ => {}
+        }
+        assert!(self.transcript.len() <= 5 && self.transcript.entries().count() <= 5);
         match event {
             ClientEvent::NewEvent { conversation, event, .. } => {
                 if let Some(last) = self.heard.insert(conversation.clone(), event.position()) {
@@ -173,7 +280,7 @@ impl Program {
                 }
             }
             ClientEvent::Reset { conversation } => drop(self.heard.remove(&conversation)),
-            ClientEvent::Left { room } => {
+            ClientEvent::Left { room } | ClientEvent::Kicked { room, .. } => {
                 self.heard.retain(|address, _| match address {
                     RoomAddress::Room(name) => name.keys().fold != room.keys().fold,
                     RoomAddress::User(_) => true,
@@ -206,7 +313,9 @@ proptest! {
         config.conversations = vec![room("lobby"), user("bob")];
         config.kept_events_max = 3;
         let mut core = Core::new(config);
-        let (mut program, mut now) = (Program::default(), MonoMs(0));
+        let transcript = Transcript::new(5);
+        let mut program = Program { transcript, ..Program::default() };
+        let mut now = MonoMs(0);
         core.connected(now);
         for step in steps {
             let (kind, a, b, ..) = step;
@@ -215,7 +324,9 @@ proptest! {
             match kind {
                 0..200 => core.received(now, frame(step)),
                 200..215 => drop(core.send(&to, "hi", MessageKind::Text)),
-                215..225 => drop(core.join(&to)),
+                215..223 => drop(core.join(&to)),
+                223 => drop(core.join_with(&lobby(), Pass::Pin(Hidden::new("1234")))),
+                224 => drop(core.join_with(&lobby(), Pass::Key(Hidden::new("1234")))),
                 225..230 => core.leave(&RoomName::parse("lobby").unwrap()),
                 230..240 => core.handle_timeout(now),
                 240..250 => {

@@ -34,6 +34,7 @@ fn a_taken_name_is_reported_and_not_asked_for_again() {
         next: NextStep::Correct,
         text: "taken".into(),
         suggestion: Some("ann2".into()),
+        wait_ms: None,
     });
     let expected = ClientEvent::NameRefused {
         code: ErrorCode::NameTaken,
@@ -92,7 +93,7 @@ fn an_acknowledgement_takes_its_place_in_the_stream() {
     assert_eq!(script.seqs(), [5, 6, 7]);
     let lobby = script.core.conversation(&room("lobby")).unwrap();
     let mine = lobby.timeline().events().nth(1).unwrap();
-    assert_eq!((mine.from.name.as_str(), mine.body.text().as_str()), ("ann", "mine"));
+    assert_eq!((mine.from.name.as_str(), mine.body.words()), ("ann", "mine"));
 }
 
 #[test]
@@ -210,6 +211,7 @@ fn an_empty_room_that_was_made_again_is_complete_from_its_first_event() {
             .map(|seq| Event { room: RoomId(10), epoch: Epoch(2), ..event(seq, "bob", "hi") })
             .collect();
         script.get(ServerFrame::Joined {
+            info: None,
             id: Some(id),
             target: Target::Room("lobby".into()),
             head: successor(head),

@@ -139,10 +139,10 @@ fn check_meaning(line: &[u8], asked: Option<&Asked>) {
     };
     let typed = sanitize::typed(line);
     let Some(Asked::Command(_, Command::Send { body, .. })) = asked else { return };
-    assert!(!body.text().as_str().chars().any(sanitize::is_forbidden_in_text));
+    assert!(!body.words().chars().any(sanitize::is_forbidden_in_text));
     if typed.starts_with('/') && !typed.starts_with("//") {
         let word = typed[1..].split_whitespace().next().unwrap_or_default().to_ascii_lowercase();
-        let says = ["msg", "query", "me", "shout"].contains(&word.as_str());
+        let says = ["msg", "query", "me", "shout", "reply", "re"].contains(&word.as_str());
         assert!(says, "a command was said: {typed:?}");
     }
     assert!(matches!(plain::parse(&typed), p if format!("{p:?}") != "Nothing"));
@@ -156,6 +156,7 @@ fn log_in(door: &mut Door) {
     let (rooms, privates, resumed) = (Vec::new(), Vec::new(), false);
     let (account, lobby_too) = (false, lobby.clone());
     let welcome = Reply::Welcome {
+        highlights: Vec::new(),
         user,
         token,
         resumed,
@@ -169,6 +170,7 @@ fn log_in(door: &mut Door) {
     let follow_up = door.reply(None, welcome, &mut out);
     assert!(matches!(follow_up, Some(Command::Join { .. })), "the lobby comes next");
     let joined = Reply::Joined {
+        info: None,
         address: RoomAddress::Room(lobby),
         head: Position { room: RoomId(1), epoch, seq: Seq(0) },
         catch_up: hubbub_protocol::frame::CatchUp::Live,

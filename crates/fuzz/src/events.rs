@@ -2,6 +2,7 @@
 
 use crate::doors::assert_reply_harmless;
 use hubbub_hub::{Delivery, Refusal, Reply};
+use hubbub_protocol::frame::MemberEntry;
 use hubbub_protocol::frame::{MemberChange, Retention, RoomEntry, ServerFrame};
 use hubbub_protocol::{
     Author, Body, CloseCode, Epoch, ErrorCode, Event, ResumeToken, RoomAddress, RoomId, RoomName,
@@ -49,7 +50,7 @@ impl Bytes<'_> {
         let is_action = self.byte().is_multiple_of(2);
         let text = Text::parse(&String::from_utf8_lossy(self.0));
         let text = text.unwrap_or_else(|_| Text::parse("hi").expect("valid"));
-        if is_action { Body::Action { text } } else { Body::Text { text } }
+        if is_action { Body::action(text) } else { Body::text(text) }
     }
 }
 
@@ -97,7 +98,7 @@ fn check_plain(delivery: &Delivery) -> Vec<u8> {
 fn check_message(delivery: &Delivery, event: &Event) {
     let shown = check_plain(delivery);
     let lines = shown.split_inclusive(|&b| b == b'\n').count();
-    assert_eq!(lines, event.body.text().as_str().split('\n').count(), "lines appear or vanish");
+    assert_eq!(lines, event.body.words().split('\n').count(), "lines appear or vanish");
     let name = event.from.name.as_str();
     for line in String::from_utf8_lossy(&shown).lines() {
         let rest = line.strip_prefix("[private] ").unwrap_or(line);
@@ -113,21 +114,31 @@ fn check_message(delivery: &Delivery, event: &Event) {
 }
 
 fn check_replies(event: &Event, room: &RoomName, other: &Author) {
-    let text = event.body.text().to_string();
-    let entry = RoomEntry { room: room.clone(), members: 2, retention: Retention::None };
+    let text = event.body.words().to_string();
+    let entry =
+        RoomEntry { room: room.clone(), members: 2, retention: Retention::None, topic: None };
     let people = vec![other.clone(), event.from.clone()];
     let suggestion = Some(other.name.clone());
     let replies = [
         Reply::Left { room: room.clone(), id: RoomId(9) },
         Reply::Rooms { rooms: vec![entry], next: None },
-        Reply::Members { room: room.clone(), members: people.clone(), count: 2, next: None },
+        Reply::Members {
+            room: room.clone(),
+            members: people
+                .iter()
+                .cloned()
+                .map(|user| MemberEntry { user, role: None, away: None })
+                .collect(),
+            count: 2,
+            next: None,
+        },
         Reply::Users { users: people, count: 2, next: None },
-        Reply::Refused(Refusal { code: ErrorCode::NameTaken, text, suggestion }),
+        Reply::Refused(Refusal { suggestion, ..Refusal::new(ErrorCode::NameTaken, text) }),
     ];
     let mut plain = Door::Plain(Box::new(Plain::new([ResumeToken([0; 16]); 2])));
     let mut native = Door::Native(Native::new([ResumeToken([0; 16]); 2]));
     let address = RoomAddress::Room(room.clone());
-    let page = || HistoryPage { events: vec![event.clone()], more: false };
+    let page = || HistoryPage { events: vec![event.clone()], more: false, reactions: Vec::new() };
     let (mut said, mut framed) = (Vec::new(), Vec::new());
     for reply in replies {
         plain.reply(Some(1), reply.clone(), &mut said);

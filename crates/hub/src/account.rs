@@ -7,7 +7,7 @@ use hubbub_protocol::account::{AccountRecord, Credentials, LoginRecord, PlaceRec
 use hubbub_protocol::frame::MemberChange;
 use hubbub_protocol::record::{Record, RoomKind};
 use hubbub_protocol::{
-    DoorKind, LoginId, Now, RoomId, SecretDigest, Seq, SessionId, UserId, WallMs, limits,
+    DoorKind, LoginId, Now, RoomId, SecretDigest, SessionId, UserId, WallMs, limits,
 };
 use std::net::SocketAddr;
 
@@ -16,6 +16,10 @@ use std::net::SocketAddr;
 pub(crate) struct Account {
     pub(crate) created: WallMs,
     pub(crate) seen: WallMs,
+    /// It may do everything in every room.
+    pub(crate) admin: bool,
+    /// The words by which it wants to be called.
+    pub(crate) highlights: Vec<String>,
     pub(crate) credentials: Credentials,
 }
 
@@ -63,6 +67,7 @@ impl Hub {
             return;
         }
         self.names.set_online(&user.name, id, false);
+        user.away = None;
         if let Some(account) = &mut user.account {
             account.seen = now.wall;
         }
@@ -92,6 +97,8 @@ impl Hub {
             name: user.name.clone(),
             created: account.created,
             policy: user.ties.policy(),
+            admin: account.admin,
+            highlights: account.highlights.clone(),
             seen: account.seen,
             online: user.is_present,
         };
@@ -115,10 +122,7 @@ impl Hub {
         let Place { since, read, heard, ref draft, .. } = *place;
         let place =
             PlaceRecord { user: id, room: room_id, since, read, heard, draft: draft.clone() };
-        // A record that came with the first event is taken back with it if the store fails.
-        if !room.recorded || room.delivered.1 == Seq(0) {
-            room.recorded = true;
-            room.may_be_recorded = true;
+        if room.must_be_said() {
             self.sequencer.save(Record::Room(room.record.clone()), effects);
         }
         self.sequencer.save(Record::Place(place), effects);
@@ -221,6 +225,11 @@ impl Hub {
         let (rooms, privates) = (user.rooms.clone(), user.privates.clone());
         for room in rooms {
             self.save_place(id, room, effects);
+            let role = self.rooms.get(&room).and_then(|room| room.order.as_ref()?.roles.get(&id));
+            if let Some(role) = role.copied() {
+                let record = Record::Role { room, user: id, role: Some(role) };
+                self.save_in_room(room, record, effects);
+            }
         }
         for (other, room) in privates {
             self.note_place(now, id, room);

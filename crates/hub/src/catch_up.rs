@@ -36,6 +36,8 @@ impl Hub {
             Some(after) if after.seq == Seq(0) && head.seq == Seq(0) => CatchUp::Live,
             Some(after) if after == head => CatchUp::Live,
             _ if !room.keeps_history() => CatchUp::Reset,
+            // What is missing has gone, in part at least.
+            Some(after) if after.seq < room.floor => CatchUp::Reset,
             // Whoever has nothing continues from the beginning, whatever room it knew.
             Some(after) if after.seq == Seq(0) => CatchUp::Pages,
             Some(after) if after.room != room_id || after.seq >= head.seq => CatchUp::Reset,
@@ -75,6 +77,7 @@ impl Hub {
             retention: room.record.retention,
             members: room.sides().map_or(room.count(), |_| 2),
             created: join.created,
+            info: self.room_info(room, user).map(Box::new),
             read: place.map(|place| place.read).filter(|read| *read > Seq(0)),
             draft: place.and_then(|place| place.draft.clone()),
         };
@@ -97,7 +100,12 @@ impl Hub {
         effects: &mut Vec<Effect>,
     ) {
         let room_id = after.room;
-        let Some(delivered) = self.rooms.get(&room_id).map(|room| room.delivered.1) else { return };
+        let Some(room) = self.rooms.get(&room_id) else { return };
+        let delivered = room.delivered.1;
+        let mut page = page;
+        if let PageRead::Events(events) = &mut page {
+            room.redact_page(events);
+        }
         let Some(state) = self.catching_up(id, room_id) else { return };
         let at = state.at;
         if !state.is_reading || at != after {

@@ -3,6 +3,7 @@
 use crate::hub::Hub;
 use crate::session::EntryWork;
 use crate::ties::Side;
+use hubbub_protocol::record::Snapshot;
 use hubbub_protocol::{RoomId, UserId};
 use std::collections::HashMap;
 
@@ -12,6 +13,73 @@ impl Hub {
     pub fn inconsistency(&self) -> Option<String> {
         let found = self.check_sessions().and_then(|()| self.check_rooms());
         found.and_then(|()| self.check_users()).and_then(|()| self.check_keys()).err()
+    }
+
+    /// What the store has otherwise than the hub, of rooms, of who keeps order there and of accounts;
+    /// `None` if nothing, or while not everything that was said is durable.
+    #[must_use]
+    pub fn difference(&self, stored: &Snapshot) -> Option<String> {
+        if !self.sequencer.is_durable() {
+            return None;
+        }
+        let found = self.compare_rooms(stored).and_then(|()| self.compare_accounts(stored));
+        found.err()
+    }
+
+    fn compare_rooms(&self, stored: &Snapshot) -> Result<(), String> {
+        let recorded = self.rooms.values().filter(|room| room.recorded && room.keeps_history());
+        for room in recorded {
+            if !stored.rooms.iter().any(|known| known.record.id == room.id()) {
+                return Err(format!("room {} is not stored", room.id()));
+            }
+        }
+        for known in &stored.rooms {
+            let id = known.record.id;
+            let Some(room) = self.rooms.get(&id).filter(|room| room.keeps_history()) else {
+                return Err(format!("room {id} is stored, and is not there"));
+            };
+            if !room.recorded {
+                continue; // Its first event failed, and nobody knows of it.
+            }
+            if room.record != known.record {
+                return Err(format!("room {id}: {:?}, stored {:?}", room.record, known.record));
+            }
+            let place = (room.floor, room.head);
+            if place != (known.floor, known.head_seq) {
+                return Err(format!("room {id}: {place:?}, stored {known:?}"));
+            }
+            let roles = room.order.iter().flat_map(|order| &order.roles);
+            let roles = roles.filter(|(user, _)| self.is_account(**user));
+            let roles: Vec<_> = roles.map(|(user, role)| (id, *user, *role)).collect();
+            let kept = stored.roles.iter().filter(|(room, _, _)| *room == id);
+            if !kept.clone().eq(&roles) {
+                return Err(format!("room {id}: {roles:?}, stored {:?}", kept.collect::<Vec<_>>()));
+            }
+            let mut restrictions: Vec<_> = room.restrictions().iter().collect();
+            restrictions.sort_unstable_by_key(|restriction| restriction.id);
+            let kept = stored.restrictions.iter().filter(|kept| kept.room == id);
+            if !kept.clone().eq(restrictions.iter().copied()) {
+                let kept: Vec<_> = kept.collect();
+                return Err(format!("room {id}: {restrictions:?}, stored {kept:?}"));
+            }
+        }
+        Ok(())
+    }
+
+    fn compare_accounts(&self, stored: &Snapshot) -> Result<(), String> {
+        for (known, _) in &stored.accounts {
+            let user = self.users.get(&known.id);
+            let account = user.and_then(|user| Some((user, user.account.as_ref()?)));
+            let is_same = account.is_some_and(|(user, account)| {
+                user.name == known.name
+                    && account.admin == known.admin
+                    && account.highlights == known.highlights
+            });
+            if !is_same {
+                return Err(format!("the account {} is stored otherwise", known.name));
+            }
+        }
+        Ok(())
     }
 
     fn check_sessions(&self) -> Result<(), String> {
@@ -70,6 +138,7 @@ impl Hub {
                 return Err(format!("room {id}: {} accounts, not {accounts}", room.accounts));
             }
             let is_member = |user| room.members.contains(user) || room.absent.contains(user);
+            self.check_order(*id)?;
             if !room.owner().as_ref().is_none_or(is_member) {
                 return Err(format!("the owner of group {id} is not in it"));
             }
@@ -78,6 +147,30 @@ impl Hub {
             Some((room, _)) => Err(format!("room {room} is heard and is not there")),
             None => Ok(()),
         }
+    }
+
+    fn check_order(&self, id: RoomId) -> Result<(), String> {
+        let Some(room) = self.rooms.get(&id) else { return Ok(()) };
+        for user in room.order.iter().flat_map(|order| order.roles.keys()) {
+            let user = self.users.get(user).ok_or(format!("room {id}: {user} has a role"))?;
+            if !user.is_account() && !room.has_member(user.id) {
+                return Err(format!("room {id}: the guest {} has a role there", user.name));
+            }
+        }
+        if room.floor > room.delivered.1 && room.keeps_history() && room.pending == 0 {
+            return Err(format!("room {id}: more has gone than was there"));
+        }
+        if room.record.settings.pinned.iter().any(|pinned| *pinned <= room.floor) {
+            return Err(format!("room {id}: a pinned message has gone"));
+        }
+        let is_listed = |due| self.expiring.contains(&(due, id));
+        if !room.expiry_due.is_none_or(is_listed) {
+            return Err(format!("room {id} is not in the list of those that expire"));
+        }
+        if room.pin().is_some_and(|pin| self.pin_rooms.get(&pin) != Some(&id)) {
+            return Err(format!("room {id} is not found by its PIN"));
+        }
+        Ok(())
     }
 
     fn check_users(&self) -> Result<(), String> {
@@ -145,6 +238,15 @@ impl Hub {
     }
 
     fn check_keys(&self) -> Result<(), String> {
+        let is_listed = |room: &&crate::room::Room| room.name().is_some() && !room.is_hidden();
+        if self.rooms.values().filter(is_listed).count() != self.listed_rooms.len() {
+            return Err("the list of rooms shows others than it should".into());
+        }
+        let due = self.rooms.values().filter(|room| room.expiry_due.is_some()).count();
+        let pins = self.rooms.values().filter(|room| room.pin().is_some()).count();
+        if due != self.expiring.len() || pins != self.pin_rooms.len() {
+            return Err("a list has rooms that are not there".into());
+        }
         let entries = || self.sessions.values().filter_map(|session| session.entry.as_ref());
         let is_new = |what: &EntryWork| matches!(what, EntryWork::Register { .. });
         let reserved = entries().filter(|entry| is_new(&entry.what)).count();

@@ -1,7 +1,7 @@
 //! What an operator may choose about the hub.
 
 use hubbub_protocol::frame::Retention;
-use hubbub_protocol::{PrivatePolicy, Registration, RoomName, limits};
+use hubbub_protocol::{PrivatePolicy, Registration, RoomName, ServerKey, limits};
 
 /// The hub's settings. The defaults are those of `protocol::limits`.
 #[derive(Clone, Debug)]
@@ -24,6 +24,8 @@ pub struct HubConfig {
     pub registration: Registration,
     /// Who may begin a private chat with whom, where the user doesn't say. `Closed` holds for all.
     pub private: PrivatePolicy,
+    /// Under which PINs and keys of rooms are kept. A server puts in its own, which its store keeps.
+    pub key: ServerKey,
     /// How long the audit log is kept, in milliseconds.
     pub audit_ms: u64,
 }
@@ -40,6 +42,7 @@ impl Default for HubConfig {
             guests: true,
             registration: Registration::Open,
             private: PrivatePolicy::Ask,
+            key: ServerKey::new([0; 32]),
             audit_ms: limits::AUDIT_MS,
         }
     }

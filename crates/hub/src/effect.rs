@@ -1,13 +1,16 @@
 //! Everything that the hub wants done.
 
-use hubbub_protocol::account::{Credentials, InviteRecord};
+use crate::AdminReply;
+use hubbub_protocol::account::Credentials;
 use hubbub_protocol::frame::{
-    CatchUp, LinkEntry, LinkState, LoginEntry, MemberChange, Page, Retention, RoomEntry,
+    CatchUp, LinkEntry, LinkState, LoginEntry, MemberChange, MemberEntry, Page, RestrictionEntry,
+    Retention, RoleEntry, RoomEntry, RoomInfo,
 };
 use hubbub_protocol::record::Record;
+use hubbub_protocol::search::Query;
 use hubbub_protocol::{
-    Author, CloseCode, Epoch, ErrorCode, Event, Instance, Password, Position, ResumeToken,
-    RoomAddress, RoomId, RoomName, Seq, SessionId, Text, UserName, WallMs,
+    Author, CloseCode, Epoch, ErrorCode, Event, Instance, Note, Password, Position, Reaction,
+    ResumeToken, RoomAddress, RoomId, RoomName, Seq, SessionId, Text, UserId, UserName, WallMs,
 };
 use std::sync::Arc;
 
@@ -101,6 +104,40 @@ pub enum Effect {
         page: Page,
         /// At most so many events.
         limit: u32,
+        /// Who asks: which reactions are its own.
+        me: UserId,
+        /// The last event that it may know: what comes later, it may not hear any more.
+        upto: Seq,
+    },
+    /// Read a message and answer with [`crate::Input::MessageLoaded`].
+    LoadMessage {
+        /// Who waits for it.
+        session: SessionId,
+        /// Where it is.
+        room: RoomId,
+        /// Its number.
+        seq: Seq,
+        /// Whether this user has reacted so is wanted, too.
+        reacted: Option<(UserId, Reaction)>,
+    },
+    /// Look for events that are too old and answer with [`crate::Input::ExpiredFound`].
+    FindExpired {
+        /// Where.
+        room: RoomId,
+        /// Those from before then.
+        before: WallMs,
+    },
+    /// The session may look there: look, and answer the command with what was found.
+    Search {
+        /// Who asked.
+        session: SessionId,
+        /// The command's.
+        tag: Tag,
+        /// What, and in which rooms.
+        query: Query,
+        /// How the session calls those rooms, and the last event of each that it may know, in the
+        /// same order.
+        addresses: Vec<(RoomAddress, Seq)>,
     },
     /// Read the accepted sends of an instance and answer with [`crate::Input::SendsLoaded`].
     LoadSends {
@@ -234,6 +271,24 @@ pub enum Notice {
         /// What.
         text: Option<Text>,
     },
+    /// The user was sent out of a room, or banned from it.
+    Kicked {
+        /// Which.
+        room: RoomName,
+        /// Its id.
+        id: RoomId,
+        /// Who said so.
+        by: UserName,
+        /// Why.
+        reason: Option<Note>,
+        /// Whether it is banned, too.
+        banned: bool,
+    },
+    /// Another session of the user said by which words it wants to be called.
+    Highlights {
+        /// All of them.
+        words: Vec<String>,
+    },
     /// Private messages that waited in this session are lost with it.
     Dropped {
         /// To whom, and how many.
@@ -244,17 +299,6 @@ pub enum Notice {
         /// To whom.
         to: UserName,
     },
-}
-
-/// An answer to the operator.
-#[derive(Clone, Debug)]
-pub enum AdminReply {
-    /// To `InviteMake`.
-    InviteMade(InviteRecord),
-    /// To `InviteList`.
-    Invites(Vec<InviteRecord>),
-    /// It is done, and kept.
-    Done,
 }
 
 /// What goes to many.
@@ -287,6 +331,22 @@ pub enum Delivery {
         /// The name before.
         old: UserName,
     },
+    /// Somebody is typing. Ephemeral.
+    Typing {
+        /// The room, or the *recipient* in a private chat.
+        address: RoomAddress,
+        /// Who.
+        from: Author,
+    },
+    /// A member is away, or back. Ephemeral.
+    Away {
+        /// The room.
+        room: RoomName,
+        /// Who.
+        user: Author,
+        /// Why; `None`: back.
+        note: Option<Note>,
+    },
     /// How many are in a large room. Ephemeral.
     Count {
         /// The room.
@@ -302,7 +362,11 @@ impl Delivery {
     pub fn is_ephemeral(&self) -> bool {
         match self {
             Delivery::Message { .. } => false,
-            Delivery::Member { .. } | Delivery::Renamed { .. } | Delivery::Count { .. } => true,
+            Delivery::Member { .. }
+            | Delivery::Renamed { .. }
+            | Delivery::Typing { .. }
+            | Delivery::Away { .. }
+            | Delivery::Count { .. } => true,
         }
     }
 }
@@ -316,11 +380,14 @@ pub struct Refusal {
     pub text: String,
     /// A free name.
     pub suggestion: Option<UserName>,
+    /// How long to wait before the next try, in milliseconds.
+    pub wait_ms: Option<u64>,
 }
 
 impl Refusal {
-    pub(crate) fn new(code: ErrorCode, text: impl Into<String>) -> Self {
-        Self { code, text: text.into(), suggestion: None }
+    /// A refusal with nothing but a reason.
+    pub fn new(code: ErrorCode, text: impl Into<String>) -> Self {
+        Self { code, text: text.into(), suggestion: None, wait_ms: None }
     }
 }
 
@@ -347,6 +414,8 @@ pub enum Reply {
         rooms: Vec<RoomName>,
         /// With whom there is a private chat.
         privates: Vec<UserName>,
+        /// The words by which the account wants to be called.
+        highlights: Vec<String>,
     },
     /// To `Join`.
     Joined {
@@ -362,6 +431,8 @@ pub enum Reply {
         members: u32,
         /// Whether it was made.
         created: bool,
+        /// How it is set up; `None` of a private chat.
+        info: Option<Box<RoomInfo>>,
         /// How far the user said to have read.
         read: Option<Seq>,
         /// What the user has begun to write.
@@ -426,9 +497,36 @@ pub enum Reply {
         /// The room.
         room: RoomName,
         /// In the order of their ids.
-        members: Vec<Author>,
+        members: Vec<MemberEntry>,
         /// How many in all.
         count: u32,
+        /// The cursor of the next page.
+        next: Option<String>,
+    },
+    /// To `Search`, where there is nothing to look in.
+    NothingFound,
+    /// To `Info`.
+    Info {
+        /// The room.
+        room: RoomName,
+        /// How it is set up.
+        info: Box<RoomInfo>,
+    },
+    /// To `Roles`.
+    Roles {
+        /// The room.
+        room: RoomName,
+        /// In the order of the users' ids.
+        roles: Vec<RoleEntry>,
+        /// The cursor of the next page.
+        next: Option<String>,
+    },
+    /// To `Restrictions`.
+    Restrictions {
+        /// The room.
+        room: RoomName,
+        /// The oldest first.
+        restrictions: Vec<RestrictionEntry>,
         /// The cursor of the next page.
         next: Option<String>,
     },

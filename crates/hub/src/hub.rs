@@ -6,6 +6,7 @@ use crate::names::Names;
 use crate::room::Room;
 use crate::sequencer::{Sequencer, not_member};
 use crate::session::{Attachment, Session};
+use crate::tries::Tries;
 use crate::user::User;
 use crate::{Departure, Effect, HubConfig, Input, Notice, Reply, Tag};
 use hubbub_protocol::audit::AuditAct;
@@ -43,7 +44,13 @@ pub struct Hub {
     pub(crate) rooms: FxHashMap<RoomId, Room>,
     /// Named rooms by case-folded name, for listing, and by look-alike skeleton.
     pub(crate) room_names: BTreeMap<String, RoomId>,
+    /// Those of them that everybody may know of.
+    pub(crate) listed_rooms: BTreeMap<String, RoomId>,
     pub(crate) room_skeletons: HashMap<String, RoomId>,
+    /// Rooms with a PIN, by what is kept of name and PIN.
+    pub(crate) pin_rooms: HashMap<SecretDigest, RoomId>,
+    /// How often PINs and keys were tried.
+    pub(crate) tries: Tries,
     pub(crate) sequencer: Sequencer,
     pub(crate) invites: Invites,
     pub(crate) account_count: usize,
@@ -57,6 +64,8 @@ pub struct Hub {
     pub(crate) held: BTreeSet<(MonoMs, UserId)>,
     /// Empty rooms, by the moment when they may go. One entry each.
     pub(crate) empty: BTreeSet<(MonoMs, RoomId)>,
+    /// Rooms that don't keep everything, by the moment when they are looked at. One entry each.
+    pub(crate) expiring: BTreeSet<(MonoMs, RoomId)>,
     pub(crate) dirty_counts: Vec<RoomId>,
     pub(crate) counts_due: MonoMs,
 }
@@ -95,7 +104,10 @@ impl Hub {
             instances: Instances::default(),
             rooms: FxHashMap::default(),
             room_names: BTreeMap::new(),
+            listed_rooms: BTreeMap::new(),
             room_skeletons: HashMap::new(),
+            pin_rooms: HashMap::new(),
+            tries: Tries::default(),
             sequencer: Sequencer::default(),
             invites: Invites::default(),
             account_count: 0,
@@ -104,6 +116,7 @@ impl Hub {
             trim_due: MonoMs(0),
             held: BTreeSet::new(),
             empty: BTreeSet::new(),
+            expiring: BTreeSet::new(),
             dirty_counts: Vec::new(),
             counts_due: MonoMs(0),
         };
@@ -133,6 +146,10 @@ impl Hub {
             Input::PasswordsDone { session, outcome } => {
                 self.passwords_done(now, session, outcome, effects);
             }
+            Input::MessageLoaded { session, message } => {
+                self.message_loaded(now, session, message, effects);
+            }
+            Input::ExpiredFound { room, upto } => self.expired_found(now, room, upto, effects),
             Input::Admin { request, command } => self.admin(now, request, command, effects),
             Input::PageRead { session, after, page } => {
                 self.page_read(now, session, after, page, effects);
@@ -278,6 +295,12 @@ impl Hub {
         if let Some(until) = room.empty_until {
             self.empty.remove(&(until, id));
         }
+        if let Some(due) = room.expiry_due {
+            self.expiring.remove(&(due, id));
+        }
+        if let Some(pin) = room.pin() {
+            self.pin_rooms.remove(&pin);
+        }
         for member in room.members.iter().chain(&room.absent) {
             if let Some(user) = self.users.get_mut(member) {
                 user.rooms.retain(|joined| *joined != id);
@@ -293,6 +316,7 @@ impl Hub {
         if let Some(name) = room.name() {
             let keys = name.keys();
             self.room_names.remove(&keys.fold);
+            self.listed_rooms.remove(&keys.fold);
             self.room_skeletons.remove(&keys.skeleton);
         }
         // Nobody is invited any more into a group that is no more.
@@ -326,6 +350,7 @@ impl Hub {
             }
         }
         self.announce_counts(now.mono, effects);
+        self.expire(now, effects);
         if self.trim_due <= now.mono {
             self.trim_due = now.mono.plus(TRIM_MS);
             self.trim_audit(now, effects);

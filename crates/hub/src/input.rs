@@ -1,14 +1,15 @@
 //! Everything that can happen to the hub.
 
-use crate::{Tag, Ticket};
+use crate::{AdminCommand, Tag, Ticket};
 use hubbub_protocol::account::Credentials;
 use hubbub_protocol::frame::{Page, Retention};
 use hubbub_protocol::record::SendRecord;
 use hubbub_protocol::{
-    Body, Counter, DoorKind, Epoch, Event, Instance, InviteCode, InviteId, LoginId, NameError,
-    Password, Position, PrivatePolicy, ResumeToken, RoomAddress, RoomId, RoomName, SecretDigest,
-    Seq, SessionId, Text, UserName,
+    Body, Counter, DoorKind, Epoch, Event, Instance, InviteCode, LoginId, NameError, NamePattern,
+    Note, Password, Position, PrivatePolicy, Reaction, RestrictionKind, ResumeToken, Role,
+    RoomAddress, RoomChange, RoomId, RoomName, RoomSecret, Seq, SessionId, Text, UserName, WallMs,
 };
+use ipnet::IpNet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -62,6 +63,20 @@ pub enum Input {
         /// What.
         command: AdminCommand,
     },
+    /// Answers [`crate::Effect::LoadMessage`].
+    MessageLoaded {
+        /// Who waits for it.
+        session: SessionId,
+        /// What was found.
+        message: LoadedMessage,
+    },
+    /// Answers [`crate::Effect::FindExpired`]: the last of the room's oldest events that are too old.
+    ExpiredFound {
+        /// Which room.
+        room: RoomId,
+        /// `None`: none is, or the store could not be read.
+        upto: Option<Seq>,
+    },
     /// Answers [`crate::Effect::Read`].
     PageRead {
         /// Who catches up.
@@ -110,6 +125,24 @@ pub struct Arrival {
     pub resumable: bool,
 }
 
+/// What was found of a message that somebody wants to do something with.
+#[derive(Debug)]
+pub enum LoadedMessage {
+    /// It is there.
+    Here {
+        /// As it stands now.
+        event: Event,
+        /// How many different reactions there are to it, beside the one that was asked for.
+        reactions: u32,
+        /// Whether the user has reacted so, if that was asked for.
+        has_reacted: bool,
+    },
+    /// There is none of that number.
+    Missing,
+    /// The store could not be read.
+    Failed,
+}
+
 /// What came of slow work with passwords.
 #[derive(Debug)]
 pub enum PasswordOutcome {
@@ -123,27 +156,35 @@ pub enum PasswordOutcome {
     Busy,
 }
 
-/// What the operator may want.
+/// What a conversation's PIN or key is, as somebody gave it.
 #[derive(Clone, Debug)]
-pub enum AdminCommand {
-    /// Makes an invite.
-    InviteMake {
-        /// The random code; the hub keeps its digest.
-        code: SecretDigest,
-        /// For how long it counts, in milliseconds; `None`: for ever.
-        for_ms: Option<u64>,
-        /// How many accounts may be made with it, 1 or more.
-        uses: u32,
-        /// Whom it is for, for the operator to remember.
-        note: String,
-    },
-    /// Lists the invites.
-    InviteList,
-    /// Takes an invite back.
-    InviteRevoke {
-        /// Which.
-        id: InviteId,
-    },
+pub enum JoinSecret {
+    /// With the name, it finds the room.
+    Pin(RoomSecret),
+    /// It opens the room.
+    Key(RoomSecret),
+}
+
+/// What somebody wants changed about a room.
+#[derive(Clone, Debug)]
+pub enum Setting {
+    /// Anything but the key.
+    Change(RoomChange),
+    /// The key; `None`: without.
+    Key(Option<RoomSecret>),
+}
+
+/// Whom somebody wants banned, muted, or no longer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Whom {
+    /// This account or guest.
+    User(UserName),
+    /// Whoever comes from where this user, who is here, comes from.
+    AddressOf(UserName),
+    /// Whoever is called so.
+    Pattern(NamePattern),
+    /// Whoever comes from there.
+    Network(IpNet),
 }
 
 /// How a connection ended.
@@ -327,6 +368,8 @@ pub enum Command {
         after: Option<Position>,
         /// What the room keeps if it is made.
         retention: Option<Retention>,
+        /// What finds or opens it.
+        secret: Option<JoinSecret>,
     },
     /// Leaves a room, with all sessions of the user.
     Leave {
@@ -344,6 +387,140 @@ pub enum Command {
         /// Whether a private message to somebody who has not agreed yet waits in this session until
         /// they do: for doors whose client can't keep it. Else it is refused.
         hold: bool,
+    },
+    /// Gives a message of one's own another text.
+    Edit {
+        /// Where.
+        address: RoomAddress,
+        /// Which.
+        of: Seq,
+        /// The new text.
+        text: Text,
+    },
+    /// Deletes a message.
+    Delete {
+        /// Where.
+        address: RoomAddress,
+        /// Which.
+        of: Seq,
+    },
+    /// Reacts to a message, or takes that back.
+    React {
+        /// Where.
+        address: RoomAddress,
+        /// Which.
+        of: Seq,
+        /// What.
+        reaction: Reaction,
+        /// Whether.
+        on: bool,
+    },
+    /// Pins a message to its room, or no longer.
+    Pin {
+        /// Where.
+        room: RoomName,
+        /// Which.
+        of: Seq,
+        /// Whether.
+        on: bool,
+    },
+    /// Says that one is typing.
+    Typing {
+        /// Where.
+        address: RoomAddress,
+    },
+    /// Says that one is away, and why; or back.
+    Away {
+        /// Why; `None`: one is back.
+        note: Option<Note>,
+    },
+    /// Says by which words the account wants to be called.
+    Highlights {
+        /// All of them.
+        words: Vec<String>,
+    },
+    /// How is a room set up?
+    Info {
+        /// Which.
+        room: RoomName,
+    },
+    /// Changes something about a room.
+    Set {
+        /// Which.
+        room: RoomName,
+        /// What.
+        setting: Setting,
+    },
+    /// Gives a user a role in a room, or takes it.
+    Role {
+        /// Where.
+        room: RoomName,
+        /// Whom.
+        name: UserName,
+        /// `None`: none any more.
+        role: Option<Role>,
+    },
+    /// Who has a role in a room, from `after` on.
+    Roles {
+        /// Where.
+        room: RoomName,
+        /// The cursor of the page before.
+        after: Option<String>,
+    },
+    /// Sends a user out of a room.
+    Kick {
+        /// Where.
+        room: RoomName,
+        /// Whom.
+        name: UserName,
+        /// Why.
+        reason: Option<Note>,
+    },
+    /// Bans or mutes somebody in a room.
+    Restrict {
+        /// Where.
+        room: RoomName,
+        /// From what.
+        what: RestrictionKind,
+        /// Whom.
+        whom: Whom,
+        /// Why.
+        reason: Option<Note>,
+        /// For how long, in milliseconds; `None`: until it is lifted.
+        for_ms: Option<u64>,
+    },
+    /// Lifts a ban or a mute.
+    Lift {
+        /// Where.
+        room: RoomName,
+        /// From what.
+        what: RestrictionKind,
+        /// Whom, as it was said.
+        whom: Whom,
+    },
+    /// The bans and mutes of a room, from `after` on.
+    Restrictions {
+        /// Where.
+        room: RoomName,
+        /// The cursor of the page before.
+        after: Option<String>,
+    },
+    /// Looks for words.
+    Search {
+        /// The words.
+        words: String,
+        /// Only there.
+        address: Option<RoomAddress>,
+        /// Only what was said under this name.
+        from: Option<UserName>,
+        /// Only what was said then or later.
+        since: Option<WallMs>,
+        /// Only what was said before then.
+        until: Option<WallMs>,
+        /// The cursor of the page before.
+        after: Option<String>,
+        /// At most so many hits.
+        limit: u32,
     },
     /// May this session read a conversation's history?
     History {

@@ -10,6 +10,7 @@
 //! [`Input::Persisted`] → `sequencer` releases it → [`Effect::Deliver`] and the sender's answer.
 
 mod account;
+mod acts;
 mod audit;
 mod catch_up;
 mod check;
@@ -18,23 +19,30 @@ mod config;
 mod durable;
 mod effect;
 mod hub;
+mod import;
 mod input;
 mod instance;
 mod invites;
 mod links;
 mod names;
+mod operator;
+mod order;
 mod presence;
+mod retention;
 mod room;
 mod sequencer;
 mod session;
 mod snapshot;
 mod ties;
+mod tries;
 mod unconfirmed;
 mod user;
 
 pub use config::HubConfig;
-pub use effect::{AdminReply, Delivery, Effect, Notice, PasswordWork, Refusal, Reply, Tag, Ticket};
+pub use effect::{Delivery, Effect, Notice, PasswordWork, Refusal, Reply, Tag, Ticket};
 pub use hub::{Figures, Hub};
 pub use input::{
-    AdminCommand, Arrival, Command, Departure, Entry, Input, PageRead, PasswordOutcome, Survivor,
+    Arrival, Command, Departure, Entry, Input, JoinSecret, LoadedMessage, PageRead,
+    PasswordOutcome, Setting, Survivor, Whom,
 };
+pub use operator::{AdminCommand, AdminReply, Imported, Refers};

@@ -13,7 +13,8 @@ use hubbub_protocol::account::RequestRecord;
 use hubbub_protocol::frame::{LinkState, Retention};
 use hubbub_protocol::record::{Record, RoomKind, RoomRecord};
 use hubbub_protocol::{
-    ErrorCode, Event, Now, PrivatePolicy, RoomId, SessionId, UserId, UserName, WallMs, limits,
+    ErrorCode, Event, Now, PrivatePolicy, RoomId, RoomSettings, SessionId, UserId, UserName,
+    WallMs, limits,
 };
 use std::sync::Arc;
 
@@ -117,7 +118,16 @@ impl Hub {
         let id = RoomId(self.fresh_id());
         let kind = RoomKind::Private { sides, open: true };
         let retention = Retention::Forever;
-        self.rooms.insert(id, Room::new(RoomRecord { id, kind, retention, created: now.wall }));
+        self.rooms.insert(
+            id,
+            Room::new(RoomRecord {
+                id,
+                kind,
+                retention,
+                created: now.wall,
+                settings: RoomSettings::default(),
+            }),
+        );
         for (user, other) in [(one, two), (two, one)] {
             if let Some(user) = self.users.get_mut(&user) {
                 user.privates.push((other, id));

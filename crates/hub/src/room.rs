@@ -1,8 +1,10 @@
 //! A room: its members, its place in the log, and what it holds for those who catch up.
 
-use hubbub_protocol::frame::Retention;
+use crate::order::Order;
 use hubbub_protocol::record::{RoomKind, RoomRecord, StoredRoom};
-use hubbub_protocol::{Epoch, Event, MonoMs, Position, RoomId, RoomName, Seq, UserId, limits};
+use hubbub_protocol::{
+    Body, Epoch, Event, MonoMs, Position, RoomId, RoomName, SecretDigest, Seq, UserId, limits,
+};
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
@@ -14,6 +16,8 @@ pub(crate) struct Room {
     pub(crate) recorded: bool,
     /// Whether the store may have its record.
     pub(crate) may_be_recorded: bool,
+    /// It keeps nothing any more, and that is not known to be durable.
+    pub(crate) is_being_forgotten: bool,
     /// The number last given.
     pub(crate) head: Seq,
     /// The newest event that members could see: durable, where the room keeps history.
@@ -36,6 +40,12 @@ pub(crate) struct Room {
     pub(crate) empty_until: Option<MonoMs>,
     /// Members changed since the last count was announced.
     pub(crate) count_dirty: bool,
+    /// When it is looked at for old events. Its entry in the hub's list of those.
+    pub(crate) expiry_due: Option<MonoMs>,
+    /// The last event that has gone from the store; older ones can't be read.
+    pub(crate) floor: Seq,
+    /// Roles, bans and mutes; most rooms have few.
+    pub(crate) order: Option<Box<Order>>,
     tail: Tail,
 }
 
@@ -47,12 +57,53 @@ struct Tail {
     bytes: usize,
 }
 
+impl Tail {
+    /// What was deleted or edited is not given out as it was, as it is not read from the store.
+    fn redact(&mut self, event: &Event) {
+        for held in &mut self.events {
+            if !is_outdated(held, event) {
+                continue;
+            }
+            let before = held.body.weight();
+            redact(Arc::make_mut(held), event);
+            self.bytes = self.bytes + held.body.weight() - before;
+        }
+    }
+}
+
+/// Whether an edit or a deletion takes a text away that an earlier event has. A page may have been
+/// read when a later edit was in it already.
+fn is_outdated(held: &Event, by: &Event) -> bool {
+    let of = match &by.body {
+        Body::Edit { of, text: Some(_) } | Body::Delete { of } => *of,
+        _ => return false,
+    };
+    match &held.body {
+        Body::Text(said) | Body::Action(said) => held.seq == of && said.edited < Some(by.seq),
+        Body::Edit { of: edited, .. } => *edited == of && held.seq < by.seq,
+        _ => false,
+    }
+}
+
+/// Takes it away.
+fn redact(held: &mut Event, by: &Event) {
+    match (&mut held.body, &by.body) {
+        (Body::Edit { text, .. }, _) => *text = None,
+        (Body::Text(said) | Body::Action(said), Body::Edit { text: Some(text), .. }) => {
+            said.text = text.clone();
+            said.edited = Some(by.seq);
+        }
+        (body, _) => *body = Body::Deleted { by: by.seq },
+    }
+}
+
 impl Room {
     pub(crate) fn new(record: RoomRecord) -> Self {
         Self {
             record,
             recorded: false,
             may_be_recorded: false,
+            is_being_forgotten: false,
             head: Seq(0),
             delivered: (Epoch(0), Seq(0)),
             pending: 0,
@@ -64,6 +115,9 @@ impl Room {
             attached: 0,
             empty_until: None,
             count_dirty: false,
+            expiry_due: None,
+            floor: Seq(0),
+            order: None,
             tail: Tail::default(),
         }
     }
@@ -74,6 +128,7 @@ impl Room {
         room.may_be_recorded = true;
         room.head = stored.head_seq;
         room.delivered = (stored.head_epoch, stored.head_seq);
+        room.floor = stored.floor;
         room
     }
 
@@ -82,12 +137,20 @@ impl Room {
     }
 
     pub(crate) fn keeps_history(&self) -> bool {
-        self.record.retention == Retention::Forever
+        self.record.retention.keeps()
+    }
+
+    /// Whether what is said here counts only when the store has taken it: also while it is not known
+    /// yet that what was kept has gone. Else a power cut would bring the room back without it.
+    pub(crate) fn needs_store(&self) -> bool {
+        self.keeps_history() || self.is_being_forgotten
     }
 
     pub(crate) fn name(&self) -> Option<&RoomName> {
         match &self.record.kind {
-            RoomKind::Named(name) | RoomKind::Group { name, .. } => Some(name),
+            RoomKind::Named(name) | RoomKind::Group { name, .. } | RoomKind::Pin { name, .. } => {
+                Some(name)
+            }
             RoomKind::Private { .. } => None,
         }
     }
@@ -95,7 +158,7 @@ impl Room {
     /// The two sides of a private chat.
     pub(crate) fn sides(&self) -> Option<[UserId; 2]> {
         match self.record.kind {
-            RoomKind::Named(_) | RoomKind::Group { .. } => None,
+            RoomKind::Named(_) | RoomKind::Group { .. } | RoomKind::Pin { .. } => None,
             RoomKind::Private { sides, .. } => Some(sides),
         }
     }
@@ -115,7 +178,7 @@ impl Room {
     pub(crate) fn owner(&self) -> Option<UserId> {
         match self.record.kind {
             RoomKind::Group { owner, .. } => Some(owner),
-            RoomKind::Named(_) | RoomKind::Private { .. } => None,
+            RoomKind::Named(_) | RoomKind::Pin { .. } | RoomKind::Private { .. } => None,
         }
     }
 
@@ -141,8 +204,9 @@ impl Room {
 
     /// Whether nothing would be lost with it.
     pub(crate) fn may_go(&self) -> bool {
-        let keeps_something =
-            self.keeps_history() && (self.delivered.1 > Seq(0) || self.accounts > 0 || self.lasts);
+        // What was said behind a PIN goes with the last who left, also where it is kept meanwhile.
+        let has_log = self.delivered.1 > Seq(0) && self.pin().is_none();
+        let keeps_something = self.keeps_history() && (has_log || self.accounts > 0 || self.lasts);
         // A private chat goes with its users, or when it is ended.
         self.sides().is_none() && self.attached == 0 && self.pending == 0 && !keeps_something
     }
@@ -158,18 +222,45 @@ impl Room {
         }
     }
 
+    /// Whether its record has to be said before something about it: it was not, or came with the
+    /// first event, and is taken back with that if the store fails. Counts as said after this.
+    pub(crate) fn must_be_said(&mut self) -> bool {
+        let must = !self.recorded || self.delivered.1 == Seq(0);
+        self.recorded = true;
+        self.may_be_recorded = true;
+        must
+    }
+
+    /// The PIN that finds it.
+    pub(crate) fn pin(&self) -> Option<SecretDigest> {
+        match self.record.kind {
+            RoomKind::Pin { pin, .. } => Some(pin),
+            RoomKind::Named(_) | RoomKind::Group { .. } | RoomKind::Private { .. } => None,
+        }
+    }
+
     /// Notes a delivery for those who catch up.
     pub(crate) fn note(&mut self, event: &Arc<Event>) {
         let tail = &mut self.tail;
         if tail.watchers == 0 {
             return;
         }
-        tail.bytes += event.body.text().as_str().len();
+        tail.redact(event);
+        tail.bytes += event.body.weight();
         tail.events.push_back(Arc::clone(event));
         while tail.events.len() > limits::CATCH_UP_TAIL || tail.bytes > limits::CATCH_UP_TAIL_BYTES
         {
             let Some(oldest) = tail.events.pop_front() else { break };
-            tail.bytes -= oldest.body.text().as_str().len();
+            tail.bytes -= oldest.body.weight();
+        }
+    }
+
+    /// A page that was read while things were deleted or edited is as if it were read now.
+    pub(crate) fn redact_page(&self, events: &mut [Event]) {
+        for by in &self.tail.events {
+            for held in events.iter_mut().filter(|held| is_outdated(held, by)) {
+                redact(held, by);
+            }
         }
     }
 

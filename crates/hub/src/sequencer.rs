@@ -13,9 +13,10 @@ use crate::unconfirmed;
 use crate::{AdminReply, Delivery, Effect, Notice, Refusal, Reply, Survivor, Tag, Ticket};
 use hubbub_protocol::record::Record;
 use hubbub_protocol::{
-    Counter, Epoch, ErrorCode, Event, Instance, Now, RoomId, Seq, SessionId, UserName, limits,
+    Body, Counter, Epoch, ErrorCode, Event, Instance, Now, RoomChange, RoomId, Seq, SessionId,
+    UserName, limits,
 };
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 /// What waits for the store.
@@ -25,6 +26,8 @@ pub(crate) struct Sequencer {
     waiting: VecDeque<Waiting>,
     bytes: usize,
     failed: bool,
+    /// Acts that failed with it.
+    lost_acts: Vec<(Arc<Event>, u8)>,
     /// Sends that failed with it.
     uncertain: Vec<(Instance, Counter)>,
     /// Everything up to here is durable.
@@ -52,6 +55,8 @@ pub(crate) enum What {
     Event { event: Arc<Event>, send: Option<(Instance, Counter)> },
     /// An event of a session that was answered when it was held.
     HeldEvent { event: Arc<Event>, to: UserName },
+    /// An event that no session has sent, and how often it failed: see `acts`.
+    Act { event: Arc<Event>, failed: u8 },
     /// The answer to a command, when what it said is durable.
     Answer(Reply),
     /// What else a session waits for, until what it asked for is durable.
@@ -70,7 +75,7 @@ const CONDENSE_FROM: usize = 4_096;
 /// What a waiting event takes of the store's queue, in bytes: its text and what is around it.
 fn cost(event: &Event) -> usize {
     const AROUND: usize = 256;
-    AROUND + event.body.text().as_str().len()
+    AROUND + event.body.weight()
 }
 
 impl Sequencer {
@@ -121,7 +126,8 @@ impl Sequencer {
     /// Answers that wait for a session.
     pub(crate) fn answers_for(&self, session: SessionId) -> u32 {
         let is_answer = |waiting: &&Waiting| {
-            waiting.session == Some(session) && !matches!(waiting.what, What::HeldEvent { .. })
+            waiting.session == Some(session)
+                && !matches!(waiting.what, What::HeldEvent { .. } | What::Act { .. })
         };
         let waiting = self.waiting.iter().chain(&self.put_off).filter(is_answer).count();
         u32::try_from(waiting).unwrap_or(u32::MAX)
@@ -130,7 +136,9 @@ impl Sequencer {
     /// Events of a room that wait.
     pub(crate) fn events_for(&self, room: RoomId) -> u32 {
         let is_theirs = |waiting: &&Waiting| match &waiting.what {
-            What::Event { event, .. } | What::HeldEvent { event, .. } => event.room == room,
+            What::Event { event, .. } | What::HeldEvent { event, .. } | What::Act { event, .. } => {
+                event.room == room
+            }
             _ => false,
         };
         u32::try_from(self.waiting.iter().filter(is_theirs).count()).unwrap_or(u32::MAX)
@@ -146,7 +154,9 @@ impl Sequencer {
     }
 
     pub(crate) fn push(&mut self, session: Option<SessionId>, tag: Tag, what: What) {
-        if let What::Event { event, .. } | What::HeldEvent { event, .. } = &what {
+        if let What::Event { event, .. } | What::HeldEvent { event, .. } | What::Act { event, .. } =
+            &what
+        {
             self.bytes += cost(event);
         }
         self.waiting.push_back(Waiting { ticket: self.ticket, session, tag, what });
@@ -157,7 +167,9 @@ impl Sequencer {
             return None;
         }
         let waiting = self.waiting.pop_front()?;
-        if let What::Event { event, .. } | What::HeldEvent { event, .. } = &waiting.what {
+        if let What::Event { event, .. } | What::HeldEvent { event, .. } | What::Act { event, .. } =
+            &waiting.what
+        {
             self.bytes -= cost(event);
         }
         Some(waiting)
@@ -213,7 +225,7 @@ impl Hub {
 
     /// Gives the event its number, and to the store where its room keeps history. Whether it has to
     /// wait.
-    fn admit(
+    pub(crate) fn admit(
         &mut self,
         event: &Arc<Event>,
         send: Option<(Instance, Counter)>,
@@ -316,6 +328,11 @@ impl Hub {
                     }
                     continue;
                 }
+                What::Act { event, .. } => {
+                    self.no_longer_pending(&event);
+                    self.deliver(&event, None, effects);
+                    continue;
+                }
                 What::Repetition { instance, counter } => self.repetition(instance, counter),
                 What::Said(answer) | What::Answer(answer) => answer,
                 What::Then(then) => {
@@ -367,7 +384,7 @@ impl Hub {
         self.deliver(event, Some(session), effects);
     }
 
-    fn deliver(
+    pub(crate) fn deliver(
         &mut self,
         event: &Arc<Event>,
         except: Option<SessionId>,
@@ -376,6 +393,10 @@ impl Hub {
         // A private chat whose other side has left meanwhile has no room and no listener any more.
         let Some(address) = self.address(event.room, event.from.id) else { return };
         let Some(room) = self.rooms.get_mut(&event.room) else { return };
+        if matches!(event.body, Body::Changed(RoomChange::Retention { .. })) {
+            // It came out behind the record of it.
+            room.is_being_forgotten = false;
+        }
         room.delivered = (event.epoch, event.seq);
         room.note(event);
         if room.sides().is_some() {
@@ -417,6 +438,11 @@ impl Hub {
                     }
                     continue;
                 }
+                What::Act { event, failed } => {
+                    self.take_back(&event, None);
+                    self.sequencer.lost_acts.push((event, failed + 1));
+                    continue;
+                }
                 What::Repetition { .. } => Reply::Refused(not_stored()),
                 What::Said(answer) => answer,
                 what @ (What::Answer(_) | What::Then(_) | What::AdminAnswer { .. }) => {
@@ -438,6 +464,14 @@ impl Hub {
         }
         if let Some(room) = self.rooms.get_mut(&event.room) {
             room.pending -= 1;
+            if let Some(order) = &mut room.order {
+                // It was not said: who said it need not wait for that in slow mode.
+                order.spoke.remove(&event.from.id);
+            }
+            if room.delivered.1 < room.floor {
+                // It kept nothing for a moment: the numbers up to there are not given again.
+                room.delivered = (self.epoch, room.floor);
+            }
             room.head = room.delivered.1;
             if room.head == Seq(0) {
                 room.recorded = false;
@@ -456,26 +490,27 @@ impl Hub {
     ) {
         self.epoch = epoch;
         self.sequencer.failed = false;
+        let before = self.sequencer.ticket;
+        let is_there = |survivor: &&Survivor| {
+            let room = self.rooms.get(&survivor.event.room);
+            room.is_some_and(|room| room.keeps_history() && survivor.event.seq > room.floor)
+        };
+        // Where something survived, the room was gone before that, if it was, and came again.
+        let came_again: BTreeSet<RoomId> =
+            survivors.iter().filter(is_there).map(|survivor| survivor.event.room).collect();
         for (_, record) in std::mem::take(&mut self.sequencer.unconfirmed) {
-            self.sequencer.save(record, effects);
+            if !matches!(&record, Record::RoomGone(id) if came_again.contains(id)) {
+                self.sequencer.save(record, effects);
+            }
         }
-        // All answers wait for what was said again, also those that came while the store had failed:
-        // what they say was not taken then.
-        let ticket = self.sequencer.ticket;
-        let mut waiting = VecDeque::from(std::mem::take(&mut self.sequencer.put_off));
-        waiting.append(&mut self.sequencer.waiting);
-        waiting.iter_mut().for_each(|waiting| waiting.ticket = ticket);
-        self.sequencer.waiting = waiting;
-        if self.sequencer.unconfirmed.is_empty() {
-            // Nothing is on its way whose end could release them.
-            self.persisted(now, self.sequencer.ticket, effects);
-        }
+        let mut lost = std::mem::take(&mut self.sequencer.lost_acts);
         for Survivor { event, send } in survivors {
             if let Some((instance, counter)) = send
                 && let Some(window) = self.instances.get_mut(&instance)
             {
                 window.done(counter, event.position(), event.time);
             }
+            lost.retain(|(act, _)| act.position() != event.position());
             if let Some(room) = self.rooms.get_mut(&event.room)
                 && event.seq == room.delivered.1.next()
             {
@@ -483,6 +518,20 @@ impl Hub {
                 room.head = event.seq;
                 self.deliver(&event, None, effects);
             }
+        }
+        // All answers wait for what was said again, also those that came while the store had failed:
+        // what they say was not taken then. Acts come before them.
+        let came = std::mem::take(&mut self.sequencer.waiting);
+        self.act_again(lost, effects);
+        let ticket = self.sequencer.ticket;
+        let put_off = std::mem::take(&mut self.sequencer.put_off);
+        for mut waiting in put_off.into_iter().chain(came) {
+            waiting.ticket = ticket;
+            self.sequencer.waiting.push_back(waiting);
+        }
+        if ticket == before {
+            // Nothing is on its way whose end could release them.
+            self.persisted(now, ticket, effects);
         }
         for (instance, counter) in std::mem::take(&mut self.sequencer.uncertain) {
             if let Some(window) = self.instances.get_mut(&instance) {

@@ -1,10 +1,11 @@
 //! A session: one connection, and how it is attached to rooms.
 
 use crate::command::hello::Hello;
+use crate::command::message::PendingDeed;
 use crate::{Arrival, Tag};
 use hubbub_protocol::account::Credentials;
 use hubbub_protocol::{
-    Body, Instance, InviteId, LoginId, Position, ResumeToken, RoomId, UserId, UserName,
+    Body, Instance, InviteId, LoginId, MonoMs, Position, ResumeToken, RoomId, UserId, UserName,
 };
 
 /// One connection.
@@ -23,6 +24,12 @@ pub(crate) struct Session {
     pub(crate) is_welcomed: bool,
     /// What waits for slow work with passwords.
     pub(crate) entry: Option<Box<PendingEntry>>,
+    /// What it does with a message that is being read.
+    pub(crate) deed: Option<Box<PendingDeed>>,
+    /// When it may say again that it is typing.
+    pub(crate) typing_free: MonoMs,
+    /// When it may say as often as ever that it is away, or back.
+    pub(crate) away_free: MonoMs,
     /// Wrong passwords so far.
     pub(crate) failures: u32,
     /// Private messages for people who have not agreed yet, oldest first.
@@ -98,6 +105,9 @@ impl Session {
             welcome: None,
             is_welcomed: false,
             entry: None,
+            deed: None,
+            typing_free: MonoMs(0),
+            away_free: MonoMs(0),
             failures: 0,
             held_texts: Vec::new(),
         }

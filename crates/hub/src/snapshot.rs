@@ -7,7 +7,7 @@ use crate::room::Room;
 use crate::ties::Place;
 use crate::user::User;
 use hubbub_protocol::record::{Record, RoomKind, Snapshot, StoredRoom};
-use hubbub_protocol::{RoomId, Seq, UserId};
+use hubbub_protocol::{MonoMs, Restricted, RoomId, Seq, UserId};
 
 impl Hub {
     pub(crate) fn load(&mut self, snapshot: Snapshot, effects: &mut Vec<Effect>) {
@@ -18,7 +18,13 @@ impl Hub {
             }
             let mut user = User::new(record.id, record.name);
             user.ties.set_policy_if_any(record.policy);
-            let account = Account { created: record.created, seen: record.seen, credentials };
+            let account = Account {
+                created: record.created,
+                seen: record.seen,
+                admin: record.admin,
+                highlights: record.highlights,
+                credentials,
+            };
             user.account = Some(Box::new(account));
             self.names.take(&user.name, record.id);
             self.users.insert(record.id, user);
@@ -59,6 +65,25 @@ impl Hub {
                 is_saved: true,
             };
         }
+        for (id, user, role) in snapshot.roles {
+            match self.rooms.get_mut(&id) {
+                Some(room) if self.users.contains_key(&user) => {
+                    room.order().roles.insert(user, role);
+                }
+                _ => {
+                    let gone = Record::Role { room: id, user, role: None };
+                    self.sequencer.save(gone, effects);
+                }
+            }
+        }
+        for restriction in snapshot.restrictions {
+            // A guest of an earlier run is gone for good.
+            let is_gone = matches!(restriction.whom, Restricted::Guest(user) if !self.users.contains_key(&user));
+            match self.rooms.get_mut(&restriction.room) {
+                Some(room) if !is_gone => room.order().restrictions.push(restriction),
+                _ => self.sequencer.save(Record::RestrictionGone(restriction.id), effects),
+            }
+        }
         for request in snapshot.requests {
             let group_is_there = request.group.is_none_or(|group| self.rooms.contains_key(&group));
             let is_answered =
@@ -94,13 +119,22 @@ impl Hub {
         effects: &mut Vec<Effect>,
     ) {
         let id = stored.record.id;
-        let has_something = stored.head_seq > Seq(0) || placed.contains(&id);
+        let is_pin_room = matches!(stored.record.kind, RoomKind::Pin { .. });
+        let has_something = stored.head_seq > Seq(0) && !is_pin_room || placed.contains(&id);
         match stored.record.kind.clone() {
-            RoomKind::Named(name) | RoomKind::Group { name, .. } if has_something => {
+            RoomKind::Named(name) | RoomKind::Group { name, .. } | RoomKind::Pin { name, .. }
+                if has_something =>
+            {
                 let keys = name.keys();
                 self.room_names.insert(keys.fold, id);
                 self.room_skeletons.insert(keys.skeleton, id);
-                self.rooms.insert(id, Room::stored(stored));
+                let room = Room::stored(stored);
+                if let Some(pin) = room.pin() {
+                    self.pin_rooms.insert(pin, id);
+                }
+                self.rooms.insert(id, room);
+                self.schedule_expiry(id, MonoMs(0));
+                self.note_listed(id);
             }
             RoomKind::Private { sides: [one, two], .. }
                 if self.is_account(one) && self.is_account(two) =>
@@ -116,7 +150,10 @@ impl Hub {
             }
             // A room whose first event failed, where nothing was ever said; or a private chat of a
             // guest of an earlier run, who is gone for good.
-            RoomKind::Named(_) | RoomKind::Group { .. } | RoomKind::Private { .. } => {
+            RoomKind::Named(_)
+            | RoomKind::Group { .. }
+            | RoomKind::Pin { .. }
+            | RoomKind::Private { .. } => {
                 self.sequencer.save(Record::RoomGone(id), effects);
             }
         }

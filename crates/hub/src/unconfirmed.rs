@@ -17,6 +17,9 @@ enum About {
     Request(UserId, UserId, Option<RoomId>),
     Block(UserId, UserId),
     Invite(InviteId),
+    Role(RoomId, UserId),
+    Restriction(u64),
+    Expiry(RoomId),
     Trim,
 }
 
@@ -36,7 +39,10 @@ fn about(record: &Record) -> Option<About> {
         Record::Invite(invite) => About::Invite(invite.id),
         Record::InviteGone(invite) => About::Invite(*invite),
         Record::AuditTrim { .. } => About::Trim,
-        // A room goes once, and what was said of it before may stand between.
+        Record::Role { room, user, .. } => About::Role(*room, *user),
+        Record::Restriction(restriction) => About::Restriction(restriction.id),
+        Record::RestrictionGone(id) => About::Restriction(*id),
+        Record::Trim { room, .. } => About::Expiry(*room),
         Record::RoomGone(_) | Record::Event { .. } | Record::Audit(_) => return None,
     })
 }
@@ -47,6 +53,11 @@ pub(crate) fn condense(list: &mut VecDeque<(Ticket, Record)>) {
     let mut first: HashMap<About, usize> = HashMap::new();
     let mut kept: Vec<(Ticket, Record)> = Vec::new();
     for (ticket, record) in list.drain(..) {
+        if matches!(record, Record::RoomGone(_)) {
+            // One that kept nothing for a while comes again under its id: what is said of it from
+            // here on must not come before this.
+            first.clear();
+        }
         let at = about(&record).map(|about| *first.entry(about).or_insert(kept.len()));
         match at.and_then(|at| kept.get_mut(at)) {
             // A name may have been another account's in between: both stay where they are.
@@ -67,5 +78,33 @@ fn renames(before: &Record, record: &Record) -> bool {
     match (before, record) {
         (Record::Account(before), Record::Account(account)) => before.name != account.name,
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hubbub_protocol::Role;
+
+    #[test]
+    fn the_last_word_counts_but_not_from_before_its_room_was_gone() {
+        let role = |role| Record::Role { room: RoomId(1), user: UserId(2), role };
+        let records = [
+            role(Some(Role::Voice)),
+            role(Some(Role::Operator)),
+            Record::RoomGone(RoomId(1)),
+            role(Some(Role::Voice)),
+            role(Some(Role::Owner)),
+        ];
+        let mut list: VecDeque<_> =
+            records.into_iter().enumerate().map(|(at, r)| (Ticket(at as u64), r)).collect();
+        condense(&mut list);
+        let words: Vec<String> = list.iter().map(|(at, r)| format!("{} {r:?}", at.0)).collect();
+        let kept = [
+            "1 Role { room: RoomId(1), user: UserId(2), role: Some(Operator) }",
+            "2 RoomGone(RoomId(1))",
+            "4 Role { room: RoomId(1), user: UserId(2), role: Some(Owner) }",
+        ];
+        assert_eq!(words, kept);
     }
 }

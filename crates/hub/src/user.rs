@@ -6,7 +6,7 @@ use crate::account::{Account, Login};
 use crate::hub::Hub;
 use crate::ties::Ties;
 use hubbub_protocol::frame::MemberChange;
-use hubbub_protocol::{Author, Instance, MonoMs, Now, RoomId, SessionId, UserId, UserName};
+use hubbub_protocol::{Author, Instance, MonoMs, Note, Now, RoomId, SessionId, UserId, UserName};
 
 /// A guest that is here or whose connection was lost a moment ago, or an account.
 #[derive(Debug)]
@@ -26,6 +26,8 @@ pub(crate) struct User {
     pub(crate) rooms: Vec<RoomId>,
     /// Private chats, by the other side. They may have been ended.
     pub(crate) privates: Vec<(UserId, RoomId)>,
+    /// It said that it is away, and why.
+    pub(crate) away: Option<Note>,
     /// While no session is attached: until when it is held. Its entry in the hub's list of those.
     pub(crate) held_until: Option<MonoMs>,
     pub(crate) ties: Ties,
@@ -43,6 +45,7 @@ impl User {
             is_present: false,
             rooms: Vec::new(),
             privates: Vec::new(),
+            away: None,
             held_until: None,
             ties: Ties::default(),
         }
@@ -97,6 +100,7 @@ impl Hub {
         self.cut_ties(now, id, effects);
         let Some(user) = self.users.remove(&id) else { return };
         self.names.free(&user.name);
+        self.tries.forget(id);
         for login in &user.logins {
             self.tokens.remove(&login.token);
         }
@@ -127,6 +131,12 @@ impl Hub {
         let Some(room) = self.rooms.get_mut(&room_id) else { return };
         let was_here = room.members.remove(&id);
         room.absent.remove(&id);
+        if let Some(order) = room.order.as_mut().filter(|_| !is_account) {
+            // What a guest was in a room ends with its being there. An account does not get around
+            // slow mode by leaving and coming again.
+            order.roles.remove(&id);
+            order.spoke.remove(&id);
+        }
         if is_account {
             room.accounts -= 1;
             let is_recorded = room.may_be_recorded;

@@ -65,6 +65,8 @@ impl Scene {
                 | Effect::Page { session, .. }
                 | Effect::Live { session, .. }
                 | Effect::ReadHistory { session, .. }
+                | Effect::LoadMessage { session, .. }
+                | Effect::Search { session, .. }
                 | Effect::LoadSends { session, .. }
                 | Effect::Passwords { session, .. }
                 | Effect::Tell { session, .. }
@@ -73,7 +75,9 @@ impl Scene {
                     false
                 }
                 Effect::Persist { .. } => with_store,
-                Effect::Deliver { .. } | Effect::AdminReply { .. } => true,
+                Effect::FindExpired { .. } | Effect::Deliver { .. } | Effect::AdminReply { .. } => {
+                    true
+                }
             };
             if concerns {
                 // Lists have more in them than the short words say.
@@ -282,7 +286,10 @@ fn an_invitation_of_somebody_blocked_is_over_when_the_group_is_entered() {
     }
     world.join(cat, "club");
     world.tell(bob, Command::Block { name: user("ann"), on: true });
-    world.tell(bob, Command::Join { address: support::to("club"), after: None, retention: None });
+    world.tell(
+        bob,
+        Command::Join { address: support::to("club"), after: None, retention: None, secret: None },
+    );
     assert_eq!(world.take().last().unwrap(), "2 refused invite_only");
     // Cat owns it now, and invites bob as well.
     world.tell(ann, Command::Leave { room: room("club") });

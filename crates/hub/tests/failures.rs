@@ -118,7 +118,7 @@ fn what_must_be_kept_is_refused_while_nothing_can_be_kept() {
         Command::Invite { room: room("club"), name: user("bob") },
         Command::Mark { address: lobby(), seq: hubbub_protocol::Seq(1) },
         Command::Draft { address: lobby(), text: Text::parse("x").ok() },
-        Command::Join { address: to("other"), after: None, retention: None },
+        Command::Join { address: to("other"), after: None, retention: None, secret: None },
         Command::Leave { room: room("lobby") },
     ];
     for command in commands {

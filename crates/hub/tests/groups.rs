@@ -72,7 +72,7 @@ fn only_who_is_invited_comes_in_and_sees_it() {
     assert_eq!(
         world.take(),
         [
-            "2 refused not_owner",
+            "2 refused not_allowed",
             "3 refused not_member",
             "1 refused already_member",
             "1 refused to_self"
@@ -115,7 +115,7 @@ fn an_owner_that_leaves_hands_over_to_the_earliest_member_also_if_that_is_away()
     leave(&mut world, ann);
     assert!(world.take().contains(&"to club: cat owns (1)".into()));
     invite(&mut world, bob, "ann");
-    assert_eq!(world.take(), ["3 refused not_owner"]);
+    assert_eq!(world.take(), ["3 refused not_allowed"]);
     world.persist();
     world.restart();
     let (ann, cat) = (world.login("ann"), world.login("cat"));

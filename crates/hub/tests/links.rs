@@ -90,7 +90,7 @@ fn every_case_has_its_own_answer() {
     refused(&mut world, Command::End { name: name() }, "not_linked");
     refused(
         &mut world,
-        Command::Join { address: to("@bob"), after: None, retention: None },
+        Command::Join { address: to("@bob"), after: None, retention: None, secret: None },
         "not_linked",
     );
     policy(&mut world, bob, PrivatePolicy::Closed);
@@ -230,7 +230,10 @@ fn a_text_on_its_way_is_not_heard_after_the_end_of_the_chat() {
         } else {
             end(&mut world, bob, "ann");
         }
-        world.tell(bob, Command::Join { address: to("@ann"), after: None, retention: None });
+        world.tell(
+            bob,
+            Command::Join { address: to("@ann"), after: None, retention: None, secret: None },
+        );
         world.take();
         world.persist();
         let effects = world.take();
@@ -302,7 +305,7 @@ fn read_what_waits(world: &mut World, session: SessionId, address: &str) -> Vec<
     let Position { room, seq, .. } = after;
     let events: Vec<_> = world.stored(room).iter().map(|event| (**event).clone()).collect();
     let events: Vec<_> = events.into_iter().filter(|event| event.seq > seq).collect();
-    let texts = events.iter().map(|event| event.body.text().as_str().to_owned()).collect();
+    let texts = events.iter().map(|event| event.body.words().to_owned()).collect();
     world.input(Input::PageRead { session, after, page: PageRead::Events(events) });
     world.input(Input::PageTaken { session, room });
     assert!(world.take().iter().any(|effect| effect.contains("live at")));

@@ -4,6 +4,12 @@
     reason = "the comments are help texts: `[::1]` is no link"
 )]
 
+mod operator;
+
+pub(crate) use operator::{
+    ExportFormat, ExportOptions, ImportFormat, ImportOptions, RoomCommand, UserCommand,
+};
+
 use crate::when::{self, Lifetime};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
@@ -82,6 +88,62 @@ pub(crate) enum Command {
     /// is no data.
     #[command(verbatim_doc_comment)]
     Audit(AuditOptions),
+    /// Say who is an admin.
+    ///
+    /// Whoever may use the data folder may do this, while a server runs on it or not.
+    ///
+    /// Exit codes: 0 it is done, and kept; 1 it was refused, or the server gave no answer (stderr
+    /// says why); 2 wrong usage, or the folder can't be used.
+    #[command(subcommand)]
+    User(UserCommand),
+    /// List the rooms, and say who keeps order there.
+    ///
+    /// Whoever may use the data folder may do this, while a server runs on it or not.
+    ///
+    /// Exit codes: 0 it is done, and kept; 1 it was refused, or the server gave no answer (stderr
+    /// says why); 2 wrong usage, or the folder can't be used.
+    #[command(subcommand)]
+    Room(RoomCommand),
+    /// Write what was said in a room to a file.
+    ///
+    /// Reads the data folder page by page, while a server runs on it or not, and
+    /// keeps nobody waiting. What was deleted is not there, and what was edited
+    /// has its last text. Private chats are not exported.
+    ///
+    ///   hubbub export lobby
+    ///
+    ///   hubbub export lobby --format html -o lobby.html --since 2026-11-01
+    ///
+    ///   hubbub export Work~3f2a --format jsonl -o work.jsonl
+    ///
+    /// Exit codes: 0 everything is written; 1 there is no such room, or something
+    /// could not be read or written (stderr says what); 2 wrong usage, or there is
+    /// no data.
+    #[command(verbatim_doc_comment)]
+    Export(ExportOptions),
+    /// Add what was said elsewhere to a room.
+    ///
+    /// Reads an export of Hubbub or Mattermost, or a log of WeeChat or irssi. Try
+    /// it with --dry-run first: a second import of the same file says everything
+    /// twice. Whoever said something there is no user here, also where the names
+    /// are the same. Nobody is told, and nobody may be in the room meanwhile.
+    ///
+    ///   hubbub import lobby.jsonl --room lobby --dry-run
+    ///
+    ///   hubbub import import.jsonl --from mattermost --channel town-square --room town
+    ///
+    ///   hubbub import irc.libera.#ops.weechatlog --from weechat --room ops
+    ///
+    /// What does not fit is made to: names become near ones that are valid, long
+    /// texts are cut in two. The report says how often. Lines that mean nothing
+    /// are counted and left out. It goes in whole batches of at most 100
+    /// messages; Ctrl-C stops after one, and the report says how to go on.
+    ///
+    /// Exit codes: 0 everything is in the room, and kept; 1 it was refused or
+    /// stopped (stderr says why, and how much is in the room); 2 wrong usage, or
+    /// the file or the folder can't be used.
+    #[command(verbatim_doc_comment)]
+    Import(ImportOptions),
     /// Show what the native protocol is.
     Protocol {
         /// Print the JSON Schema of all frames.
@@ -276,6 +338,9 @@ pub(crate) struct SendOptions {
     #[arg(long, value_name = "SECONDS", default_value_t = 30,
           value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub(crate) timeout: u64,
+    /// Say it as an answer to the message of this number (its seq).
+    #[arg(long, value_name = "SEQ", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) reply: Option<u64>,
     /// Print the number that each message got in its conversation (its seq), one a line.
     #[arg(long, short)]
     pub(crate) verbose: bool,
@@ -291,7 +356,9 @@ pub(crate) struct TailOptions {
     pub(crate) room: RoomName,
     /// Print one JSON object a line for programs, with the fields `room`, `epoch`, `seq` (the place
     /// in the room; seq rises by one), `time` (milliseconds since 1970), `from` (a name), `kind`
-    /// (`text` or `action`) and `text`. More fields may follow in later versions.
+    /// (`text` or `action`) and `text`; `reply`, `edited` and `everyone` where they mean something.
+    /// Other kinds (`edit`, `react`, `changed` …) have the fields of the native protocol instead of
+    /// `text`. More kinds and fields may follow in later versions.
     #[arg(long)]
     pub(crate) json: bool,
     /// How many of the last messages to print first.

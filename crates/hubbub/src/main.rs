@@ -3,16 +3,23 @@
 mod audit;
 mod cli;
 mod end;
+mod export;
 mod folder;
 mod guest;
+mod import;
 mod input;
+mod interrupt;
 mod invite;
+mod operator;
 mod printer;
+mod progress;
+mod room;
 mod send;
 mod serve;
 mod signals;
 mod tail;
 mod tools;
+mod user;
 mod when;
 
 use clap::Parser;
@@ -30,6 +37,10 @@ fn main() -> ExitCode {
         cli::Command::Tail(options) => tail::run(options),
         cli::Command::Invite(command) => invite::run(command),
         cli::Command::Audit(options) => audit::run(&options),
+        cli::Command::User(command) => user::run(command),
+        cli::Command::Room(command) => room::run(command),
+        cli::Command::Export(options) => export::run(options),
+        cli::Command::Import(options) => import::run(options),
         cli::Command::Protocol { schema } => tools::protocol(schema),
         cli::Command::Completions { shell } => tools::completions(shell),
         cli::Command::Man => tools::man(),

@@ -5,7 +5,7 @@ use crate::guest::{self, Who, tell};
 use crate::input;
 use hubbub_client::{Client, ClientError, ClientEvent, Events, SendState};
 use hubbub_protocol::frame::MessageKind;
-use hubbub_protocol::{CloseCode, Position, RoomAddress, limits, sanitize};
+use hubbub_protocol::{CloseCode, Position, RoomAddress, Seq, limits, sanitize};
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::error::Error;
@@ -59,6 +59,7 @@ async fn send(options: SendOptions, mut who: Who) -> Result<(), String> {
         to: to.clone(),
         limit,
         verbose: options.verbose,
+        reply: options.reply.map(Seq),
         is_held: &is_held,
     };
     let work = async {
@@ -120,6 +121,8 @@ struct Sender<'a> {
     to: RoomAddress,
     limit: Duration,
     verbose: bool,
+    /// What every message answers.
+    reply: Option<Seq>,
     /// Somebody was asked for a private chat, and has not agreed yet.
     is_held: &'a Cell<bool>,
 }
@@ -194,7 +197,13 @@ impl Sender<'_> {
 
     fn say(&self, text: &str) -> impl Future<Output = Result<Position, ClientError>> + use<> {
         let (client, to, text) = (self.client.clone(), self.to.clone(), sanitize::typed(text));
-        async move { client.send(to, text, MessageKind::Text).await }
+        let reply = self.reply;
+        async move {
+            match reply {
+                Some(seq) => client.reply(to, seq, text, MessageKind::Text).await,
+                None => client.send(to, text, MessageKind::Text).await,
+            }
+        }
     }
 
     fn report(&self, position: Position) -> Result<(), String> {

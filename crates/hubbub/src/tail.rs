@@ -147,6 +147,11 @@ impl Tail {
                 tell(&format!("what was said in {room} meanwhile can't be had; going on from now"));
             }
             ClientEvent::Refused { text, .. } => return Err(End::Failed(text)),
+            ClientEvent::Kicked { room, by, reason, banned } => {
+                let did = if banned { "banned us from" } else { "sent us out of" };
+                let why = reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
+                return Err(End::Failed(format!("{by} {did} {room}{why}")));
+            }
             ClientEvent::Left { room } => {
                 return Err(End::Failed(format!("no longer in {room}")));
             }

@@ -59,6 +59,11 @@ fn the_limits_are_those_of_the_server() {
         ("Private messages that wait for who is away", limits::AWAY_MESSAGES, "messages"),
         ("Lines of `/history`", u64::from(limits::PAGE), "lines"),
         ("Rooms of one user", limits::ROOMS_PER_USER as u64, "rooms"),
+        ("PIN or key of a room", limits::PIN_CHARS_MAX as u64, "characters"),
+        ("Topic, description, reason", limits::NOTE_BYTES as u64, "bytes"),
+        ("Reaction", limits::REACTION_BYTES as u64, "bytes"),
+        ("Pinned messages of a room", limits::PINS as u64, "messages"),
+        ("Bans and mutes of a room", limits::RESTRICTIONS as u64, "bans and mutes"),
         ("Time until a name is given", limits::LOGIN_MS / 1000, "s"),
         ("Wrong passwords", u64::from(limits::LOGIN_FAILURES), "passwords"),
     ];

@@ -307,6 +307,118 @@ fn a_room_without_history_says_what_can_not_be_had() {
     assert_eq!(said(&tail.out.next().unwrap()), "<bob> heard");
 }
 
+/// What is done in a room is shown like what is said; and whoever is sent out is told so.
+#[test]
+fn a_tail_shows_what_is_done_and_who_sent_it_out() {
+    let address = scripted(|request, put| match request["cmd"].as_str() {
+        Some("join") => {
+            put(json!({"ev": "joined", "id": request["id"], "room": "lobby", "room_id": 9,
+                "epoch": 1, "seq": 4, "catch_up": "live", "retention": "forever", "members": 2,
+                "created": true}));
+            let done = [
+                json!({"kind": "text", "text": "so", "reply": 3}),
+                json!({"kind": "edit", "of": 5, "text": "a\u{202e}b\nc"}),
+                json!({"kind": "changed", "setting": "topic", "topic": "tea \u{202e}time"}),
+            ];
+            for (seq, mut event) in (5..).zip(done) {
+                let head = json!({"ev": "message", "room": "lobby", "room_id": 9, "epoch": 1,
+                    "seq": seq, "time": 8, "from": {"id": 2, "name": "bob"}});
+                event.as_object_mut().unwrap().extend(head.as_object().unwrap().clone());
+                put(event);
+            }
+            put(json!({"ev": "kicked", "room": "lobby", "by": "bob", "reason": "too \u{202e}loud",
+                "banned": true}));
+            false
+        }
+        _ => true,
+    });
+    for json in [false, true] {
+        let arguments: &[&str] =
+            if json { &["--room", "lobby", "--json"] } else { &["--room", "lobby"] };
+        let mut tail = tail(&address, arguments);
+        let expected = if json { 3 } else { 4 };
+        let lines: Vec<String> = (0..expected).map(|_| tail.out.next().unwrap()).collect();
+        assert!(lines.iter().all(|line| is_clean(line)), "{lines:?}");
+        if json {
+            let edit: Value = serde_json::from_str(&lines[1]).unwrap();
+            let expected = json!({"room": "lobby", "epoch": 1, "seq": 6, "time": 8, "from": "bob",
+                "kind": "edit", "of": 5, "text": "a\u{202e}b\nc"});
+            assert_eq!(edit, expected);
+        } else {
+            let lines: Vec<&str> = lines.iter().map(|line| said(line)).collect();
+            let topic = "- bob set the topic: tea time";
+            assert_eq!(lines, ["<bob> (to 3) so", "- bob edited 5: ab", "- bob c", topic]);
+        }
+        assert!(tail.err.next().unwrap().contains("there was no room lobby"));
+        let told = tail.err.next().unwrap();
+        assert_eq!(told, "hubbub: bob banned us from lobby (too loud)");
+        assert_eq!(tail.wait().code(), Some(1));
+    }
+}
+
+#[test]
+fn a_reply_says_to_what() {
+    let address = scripted(|request, put| {
+        let id = &request["id"];
+        match request["cmd"].as_str() {
+            Some("join") => put(json!({"ev": "joined", "id": id, "room": "lobby", "room_id": 9,
+                "epoch": 1, "seq": 4, "catch_up": "live", "retention": "forever", "members": 2,
+                "created": false})),
+            Some("send") if request["reply"] == 3 => put(json!({"ev": "sent", "id": id,
+                "room_id": 9, "epoch": 1, "seq": 5, "time": 7, "repeated": false})),
+            Some("quit") => {
+                put(json!({"ev": "close", "code": "bye", "next": "stop", "text": "Goodbye."}));
+                return false;
+            }
+            other => panic!("{other:?}"),
+        }
+        true
+    });
+    let output = run(&["send", &address, "--room", "lobby", "--reply", "3", "-v", "yes"]);
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), "5\n");
+    assert_eq!(output.status.code(), Some(0));
+    let (exit, _) = code(&run(&["send", &address, "--room", "lobby", "--reply", "0", "yes"]));
+    assert_eq!(exit, Some(2));
+}
+
+type Put<'a> = &'a mut dyn FnMut(Value);
+
+/// A server that welcomes everybody, and then says what the script says to each request, until
+/// that returns `false` and the client hangs up.
+fn scripted(mut script: impl FnMut(&Value, Put<'_>) -> bool + Send + 'static) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = BufReader::new(stream.unwrap());
+            let mut says = true;
+            let mut line = String::new();
+            while stream.read_line(&mut line).is_ok_and(|bytes| bytes > 0) {
+                let request: Value = serde_json::from_str(&line).unwrap();
+                line.clear();
+                let mut put = |frame: Value| {
+                    let _ = stream.get_mut().write_all(format!("{frame}\n").as_bytes());
+                };
+                if request["cmd"] == "hello" {
+                    put(json!({"ev": "welcome", "id": request["id"], "version": 1,
+                        "server": "test", "user": {"id": 1, "name": "ann"},
+                        "resume": "01010101010101010101010101010101", "resumed": false,
+                        "account": false, "epoch": 1, "lobby": "lobby", "rooms": [],
+                        "privates": [], "time": 1, "limits": {"frame_bytes": 65536,
+                        "text_bytes": 4096, "text_lines": 100, "sends_in_flight": 32,
+                        "page": 100}}));
+                } else if request["cmd"] == "quit" || says {
+                    says = script(&request, &mut put);
+                }
+                if request["cmd"] == "quit" {
+                    break;
+                }
+            }
+        }
+    });
+    address
+}
+
 /// A native client of few words.
 struct Raw {
     stream: BufReader<TcpStream>,

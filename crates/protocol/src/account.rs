@@ -46,6 +46,10 @@ pub struct AccountRecord {
     pub created: WallMs,
     /// What it says about private chats; `None`: what the server says.
     pub policy: Option<PrivatePolicy>,
+    /// Whether it may do everything in every room.
+    pub admin: bool,
+    /// The words by which it wants to be called, beside its name.
+    pub highlights: Vec<String>,
     /// When it was last here.
     pub seen: WallMs,
     /// Whether it is here. Found set at a start, the server was not stopped in order.

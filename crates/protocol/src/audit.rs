@@ -58,6 +58,26 @@ acts!(
     InviteMade = "invite_made",
     /// The operator took an invite back.
     InviteRevoked = "invite_revoked",
+    /// A user was sent out of a room. The reason of this and the acts below begins with the room.
+    Kicked = "kicked",
+    /// Somebody was banned from a room.
+    Banned = "banned",
+    /// Somebody was muted in a room.
+    Muted = "muted",
+    /// A ban or a mute was lifted.
+    Lifted = "lifted",
+    /// A user got another role in a room.
+    RoleGiven = "role_given",
+    /// A setting of a room was changed.
+    RoomChanged = "room_changed",
+    /// A message of somebody else was deleted.
+    Deleted = "deleted",
+    /// A PIN or key of a room was refused, or tried too often.
+    PinRefused = "pin_refused",
+    /// The operator made an account an admin, or no longer.
+    AdminSet = "admin_set",
+    /// Messages were imported into a room.
+    Imported = "imported",
     /// Entries were left out: more came than could be stored. The reason is their number.
     Omitted = "omitted",
 );

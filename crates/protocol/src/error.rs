@@ -110,12 +110,38 @@ codes!(
         AwayFull = "away_full", Retry;
         /// Only who is invited can join that group.
         InviteOnly = "invite_only", Correct;
-        /// Only the owner of the group can do that.
-        NotOwner = "not_owner", Correct;
         /// A room of that name exists already.
         RoomTaken = "room_taken", Correct;
         /// The user is in that group already.
         AlreadyMember = "already_member", Correct;
+        /// One may not do that in this room; the text says who may.
+        NotAllowed = "not_allowed", Correct;
+        /// One is banned from that room.
+        Banned = "banned", Correct;
+        /// One is muted there, or only who has a role speaks there.
+        Muted = "muted", Correct;
+        /// That room is joined with a key.
+        KeyNeeded = "key_needed", Correct;
+        /// The key is another.
+        WrongKey = "wrong_key", Correct;
+        /// The PIN or key breaks the rules; the text says which.
+        PinInvalid = "pin_invalid", Correct;
+        /// Too often in a short time: `wait_ms` says how long to wait.
+        TooFast = "too_fast", Retry;
+        /// As many are in that room as may be.
+        RoomFull = "room_full", Correct;
+        /// There is no such message, or it is deleted, or no message.
+        NoSuchEvent = "no_such_event", Correct;
+        /// The reaction is too long, or nothing that can be seen.
+        ReactionInvalid = "reaction_invalid", Correct;
+        /// The topic, description, reason or word about being away is no line, or too long.
+        NoteInvalid = "note_invalid", Correct;
+        /// The pattern, the address or the network breaks the rules; the text says which.
+        WhomInvalid = "whom_invalid", Correct;
+        /// Nobody is banned or muted so.
+        NotRestricted = "not_restricted", Correct;
+        /// Nothing can be searched for with these words.
+        QueryInvalid = "query_invalid", Correct;
         /// A message to oneself, or a request.
         ToSelf = "to_self", Correct;
         /// The text is empty, too long, or has characters that no message may have.

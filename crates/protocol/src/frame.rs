@@ -12,12 +12,25 @@ mod server;
 
 pub use client::{ClientFrame, Request};
 pub use parts::{
-    CatchUp, Limits, LinkEntry, LinkState, LoginEntry, MemberChange, MessageKind, Page, Retention,
-    RoomEntry, Target,
+    CatchUp, Hit, Limits, LinkEntry, LinkState, LoginEntry, MemberChange, MemberEntry, MessageKind,
+    Page, ReactionEntry, RestrictionEntry, Retention, RoleEntry, RoomEntry, RoomInfo, RoomSort,
+    RoomWish, Target, Whom,
 };
 pub use server::ServerFrame;
 
 use serde::Serialize;
+
+/// The length of a text as a JSON string (RFC 8259, section 7), as serde_json writes it, in bytes with
+/// its quotation marks.
+#[must_use]
+pub fn json_bytes(text: &str) -> usize {
+    let escaped = text.bytes().map(|byte| match byte {
+        b'"' | b'\\' | b'\n' | b'\r' | b'\t' | 0x08 | 0x0c => 2,
+        0..=0x1f => 6,
+        _ => 1,
+    });
+    2 + escaped.sum::<usize>()
+}
 
 /// Writes a frame and its line end.
 ///
@@ -84,7 +97,7 @@ mod tests {
                 seq: Seq(3),
                 time: WallMs(4),
                 from: Author { id: UserId(5), name: UserName::parse("ann").unwrap() },
-                body: Body::Text { text: Text::parse("hi").unwrap() },
+                body: Body::text(Text::parse("hi").unwrap()),
             },
         };
         let line = serde_json::to_string(&frame).unwrap();
@@ -93,6 +106,38 @@ mod tests {
             r#"{"ev":"message","room":"lobby","room_id":9,"epoch":2,"seq":3,"time":4,"from":{"id":5,"name":"ann"},"kind":"text","text":"hi"}"#
         );
         assert_eq!(serde_json::from_str::<ServerFrame>(&line).unwrap(), frame);
+    }
+
+    /// `user` beside `room` would be the recipient of a private message.
+    #[test]
+    fn who_was_kicked_is_not_taken_for_a_recipient() {
+        let who = Author { id: UserId(7), name: UserName::parse("bob").unwrap() };
+        let bodies = [
+            Body::Role { user: who.clone(), role: None },
+            Body::Kicked { user: who.clone(), reason: None },
+            Body::Restricted {
+                what: crate::RestrictionKind::Ban,
+                whom: "bob".into(),
+                user: Some(who),
+                reason: None,
+                until: None,
+            },
+        ];
+        for body in bodies {
+            let frame = ServerFrame::Message {
+                target: Target::Room("lobby".into()),
+                event: Event {
+                    room: RoomId(9),
+                    epoch: Epoch(2),
+                    seq: Seq(3),
+                    time: WallMs(4),
+                    from: Author { id: UserId(5), name: UserName::parse("ann").unwrap() },
+                    body,
+                },
+            };
+            let line = serde_json::to_string(&frame).unwrap();
+            assert_eq!(serde_json::from_str::<ServerFrame>(&line).unwrap(), frame, "{line}");
+        }
     }
 
     #[test]

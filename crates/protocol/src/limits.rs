@@ -28,6 +28,8 @@ pub const ROOMS_PER_USER: usize = 256;
 pub const PRIVATES_PER_USER: usize = 256;
 /// Rooms that exist at once on one server.
 pub const ROOMS: usize = 1_000_000;
+/// Latest time that a message of elsewhere may have, in milliseconds since 1970: the end of the year 9999.
+pub const TIME_MAX: u64 = 253_402_300_799_999;
 /// Client instances whose window is held in memory; the least recently used is dropped first and
 /// read from the store again when it returns.
 pub const INSTANCES: usize = 100_000;
@@ -102,3 +104,56 @@ pub const INVITES: usize = 10_000;
 pub const AUDIT_MS: u64 = 90 * 24 * 60 * 60 * 1000;
 /// Entries of the audit log that may wait for a store that fails.
 pub const AUDIT_WAITING: usize = 10_000;
+
+/// Longest topic, description, reason or word about being away, in bytes of UTF-8.
+pub const NOTE_BYTES: usize = 400;
+/// Longest reaction, in bytes of UTF-8: the longest emoji sequences have 35.
+pub const REACTION_BYTES: usize = 40;
+/// Different reactions to one message.
+pub const REACTIONS_PER_EVENT: usize = 20;
+/// Users that are named with a reaction in a page of history; the others are counted.
+pub const REACTION_NAMES: usize = 5;
+/// Longest pattern of names, in bytes of UTF-8.
+pub const PATTERN_BYTES: usize = 64;
+/// Fewest characters of a room's PIN or key.
+pub const PIN_CHARS: usize = 4;
+/// Most characters of a room's PIN or key.
+pub const PIN_CHARS_MAX: usize = 64;
+/// PINs and keys that one user may try in vain before it has to wait.
+pub const PIN_TRIES_PER_USER: u32 = 10;
+/// The same for all users from one address (IPv6: one /64).
+pub const PIN_TRIES_PER_ADDRESS: u32 = 30;
+/// After this time one more try is allowed, in milliseconds.
+pub const PIN_TRY_MS: u64 = 10_000;
+/// Addresses and users whose tries are remembered; the oldest are forgotten first.
+pub const PIN_TRIES_REMEMBERED: usize = 10_000;
+/// Bans and mutes of one room by a pattern of names: each message is held against all of them.
+pub const PATTERNS: usize = 100;
+/// Bans and mutes of one room.
+pub const RESTRICTIONS: usize = 1_000;
+/// Users with a role in one room.
+pub const ROLES: usize = 1_000;
+/// Pinned messages of one room.
+pub const PINS: usize = 50;
+/// Longest time of a ban or mute that ends, in milliseconds: 100 years.
+pub const RESTRICTION_MS: u64 = 100 * 365 * 24 * 60 * 60 * 1000;
+/// Longest wait between two messages in slow mode, in seconds: 6 hours.
+pub const SLOW_S: u32 = 6 * 60 * 60;
+/// Longest retention by time, in days: 100 years.
+pub const RETENTION_DAYS: u32 = 36_500;
+/// Longest retention by number, in events.
+pub const RETENTION_MESSAGES: u32 = 100_000_000;
+/// Events that go from one room at once when they are too old, so that no batch takes long.
+pub const TRIM_EVENTS: u64 = 10_000;
+/// How often old events are looked for in a room that keeps them for some days, in milliseconds.
+pub const EXPIRY_MS: u64 = 10 * 60 * 1_000;
+/// Time between two changes of being away by one session, in milliseconds.
+pub const AWAY_MS: u64 = 2_000;
+/// Time between two signs of one session that somebody is typing, in milliseconds.
+pub const TYPING_MS: u64 = 3_000;
+/// Words by which one account may want to be called.
+pub const HIGHLIGHTS: usize = 50;
+/// Longest of these words, in bytes of UTF-8.
+pub const HIGHLIGHT_BYTES: usize = 64;
+/// Longest words to look for, in bytes of UTF-8.
+pub const QUERY_BYTES: usize = 512;

@@ -75,7 +75,7 @@ pub struct NameKeys {
     pub skeleton: String,
 }
 
-fn fold(name: &str) -> String {
+pub(crate) fn fold(name: &str) -> String {
     if name.is_ascii() {
         // Every message looks up its room; case folding of ASCII needs no tables.
         return name.to_ascii_lowercase();

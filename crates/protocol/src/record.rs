@@ -6,7 +6,10 @@ use crate::account::{
 use crate::audit::AuditEntry;
 use crate::frame::Retention;
 use crate::ids::{InviteId, LoginId};
-use crate::{Counter, Epoch, Event, Instance, Position, RoomId, RoomName, Seq, UserId, WallMs};
+use crate::room::{RestrictionRecord, Role, RoomSettings};
+use crate::{
+    Counter, Epoch, Event, Instance, Position, RoomId, RoomName, SecretDigest, Seq, UserId, WallMs,
+};
 use std::sync::Arc;
 
 /// What kind of conversation a room is.
@@ -20,6 +23,13 @@ pub enum RoomKind {
         name: RoomName,
         /// Who invites.
         owner: UserId,
+    },
+    /// A room that is found by a name and a PIN.
+    Pin {
+        /// What it is called, which nobody else can take: the name, `~` and some digits.
+        name: RoomName,
+        /// What is kept of name and PIN.
+        pin: SecretDigest,
     },
     /// A private chat of two users.
     Private {
@@ -41,6 +51,8 @@ pub struct RoomRecord {
     pub retention: Retention,
     /// When it was made.
     pub created: WallMs,
+    /// What its operators have chosen.
+    pub settings: RoomSettings,
 }
 
 /// A send that was accepted, so that its repetition is answered and not done again (invariant 4).
@@ -62,17 +74,45 @@ pub struct SendRecord {
 /// new values, and taking away what is not there does nothing.
 #[derive(Clone, Debug)]
 pub enum Record {
-    /// A room, before its first event or member, and whenever its kind changed.
+    /// A room, before its first event or member, and whenever something but its log changed. When it
+    /// was made stays as it was said first.
     Room(RoomRecord),
-    /// An event, and the send that it came from.
+    /// An event, and the send that it came from. The store does with older events of the room what it
+    /// says: an edit gives its message the new text and takes the text of earlier edits away; a
+    /// deletion leaves a [`crate::Body::Deleted`] of its message, and takes the text of its edits and
+    /// its reactions away; a reaction is counted with its message, up to
+    /// `limits::REACTIONS_PER_EVENT` different ones. What is about something that is no
+    /// message, or not there any more, changes nothing else.
     Event {
         /// The event.
         event: Arc<Event>,
         /// The client instance and counter, where the client numbers its sends.
         send: Option<(Instance, Counter)>,
     },
-    /// A room is no more: it and all its events, places and invitations go.
+    /// A room is no more: it and all its events, reactions, places, roles, restrictions and
+    /// invitations go.
     RoomGone(RoomId),
+    /// The events of a room up to this one go, with all that is about them. At most
+    /// `limits::TRIM_EVENTS` are there.
+    Trim {
+        /// Which room.
+        room: RoomId,
+        /// The last one that goes.
+        upto: Seq,
+    },
+    /// An account has this role in a room; `None`: no role any more.
+    Role {
+        /// Where.
+        room: RoomId,
+        /// Who.
+        user: UserId,
+        /// Which.
+        role: Option<Role>,
+    },
+    /// A ban or a mute is as this says.
+    Restriction(RestrictionRecord),
+    /// A ban or a mute is no more, by its id.
+    RestrictionGone(u64),
     /// An account is as this says.
     Account(AccountRecord),
     /// An account's credentials are these and no others.
@@ -121,15 +161,17 @@ pub enum Record {
     },
 }
 
-/// A room as it is found at the start: the record and the place of its newest event.
+/// A room as it is found at the start: the record and where its log begins and ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredRoom {
     /// The room.
     pub record: RoomRecord,
-    /// The epoch of its newest event.
+    /// The epoch of its newest event, also if that has gone.
     pub head_epoch: Epoch,
-    /// The number of its newest event.
+    /// The number of its newest event, also if that has gone.
     pub head_seq: Seq,
+    /// The last event that has gone; 0 if none has.
+    pub floor: Seq,
 }
 
 /// Everything that the hub begins with, each list in the order of its ids (places and requests by
@@ -144,6 +186,10 @@ pub struct Snapshot {
     pub logins: Vec<LoginRecord>,
     /// All places of accounts.
     pub places: Vec<PlaceRecord>,
+    /// All roles of accounts.
+    pub roles: Vec<(RoomId, UserId, Role)>,
+    /// All bans and mutes, by id.
+    pub restrictions: Vec<RestrictionRecord>,
     /// All open requests.
     pub requests: Vec<RequestRecord>,
     /// Who blocks whom.

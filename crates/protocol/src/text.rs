@@ -1,4 +1,4 @@
-//! The text of a message: checked once, at the door.
+//! The text of a message, and lines about things: checked once, at the door.
 
 use crate::{limits, sanitize};
 use serde::{Deserialize, Serialize};
@@ -81,6 +81,77 @@ impl schemars::JsonSchema for Text {
             "minLength": 1,
             "maxLength": limits::TEXT_BYTES,
             "description": "At most 4096 bytes of UTF-8 and 100 lines, see \"Text\".",
+        })
+    }
+}
+
+/// Why a note is refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoteError {
+    /// Too many bytes.
+    #[error("that has {0} bytes, and at most {limit} are allowed", limit = limits::NOTE_BYTES)]
+    TooLong(usize),
+    /// Nothing to see, more than one line, or a control character.
+    #[error("that is no line of text")]
+    NotALine,
+}
+
+/// A line about something: a topic, a description, a reason, why somebody is away. 1–400 bytes of
+/// UTF-8, not only white space, no control characters but IRC's formatting codes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Note(Arc<str>);
+
+impl Note {
+    /// Checks a line. White space around it is cut off.
+    ///
+    /// # Errors
+    /// The rule that it breaks.
+    pub fn parse(text: &str) -> Result<Self, NoteError> {
+        let text = text.trim();
+        if text.len() > limits::NOTE_BYTES {
+            return Err(NoteError::TooLong(text.len()));
+        }
+        let forbidden = |c| matches!(c, '\n' | '\t') || sanitize::is_forbidden_in_text(c);
+        if text.chars().all(|c| c.is_whitespace() || sanitize::is_invisible(c))
+            || text.chars().any(forbidden)
+        {
+            return Err(NoteError::NotALine);
+        }
+        Ok(Self(text.into()))
+    }
+
+    /// The line.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Note {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(from)?;
+        Self::parse(&text).map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for Note {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Note".into()
+    }
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "type": "string",
+            "minLength": 1,
+            "maxLength": limits::NOTE_BYTES,
+            "description": "One line of at most 400 bytes of UTF-8, see \"Text\".",
         })
     }
 }

@@ -2,11 +2,13 @@
 //!
 //! One line of JSON in, one line out, and the connection ends. [`ask`] asks the server that runs on
 //! a folder; where none runs it opens the folder itself and lets a hub of its own answer. So an
-//! answer is the same either way, and decided by the same code.
+//! answer is the same either way, and decided by the same code. [`Asker`] is for many questions: it
+//! opens a folder once.
 //!
 //! What an operator may want more is added as an [`AdminRequest`], and in `Question`, which knows
 //! what the hub is asked for it. The programs' side is `hubbub invite` and its like.
 
+mod import;
 mod offline;
 #[cfg(unix)]
 mod socket;
@@ -14,6 +16,7 @@ mod socket;
 #[path = "admin/no_socket.rs"]
 mod socket;
 
+pub use import::{ImportMessage, ImportRefers, ImportWhat};
 pub(crate) use socket::Door;
 
 use crate::config::StartError;
@@ -21,8 +24,8 @@ use crate::data::{self, DataFolder};
 use crate::random;
 use hubbub_hub::{AdminCommand, AdminReply};
 use hubbub_protocol::account::InviteRecord;
-use hubbub_protocol::{InviteCode, InviteId, WallMs};
-use serde::{Deserialize, Serialize};
+use hubbub_protocol::{InviteCode, InviteId, Role, RoomName, Seq, UserName, WallMs};
+use serde::{Deserialize, Deserializer, Serialize};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -61,10 +64,41 @@ pub enum AdminRequest {
         /// Which.
         id: InviteId,
     },
+    /// Make an account an admin, who may do everything in every room; or no longer.
+    AdminSet {
+        /// Whom.
+        name: UserName,
+        /// Whether.
+        on: bool,
+    },
+    /// List the admins.
+    AdminList,
+    /// Give a user a role in a room, or take it.
+    RoleSet {
+        /// Where.
+        room: RoomName,
+        /// Whom.
+        name: UserName,
+        /// `null`: none any more. It can't be left out: that would take a role by mistake.
+        #[serde(deserialize_with = "given")]
+        role: Option<Role>,
+    },
+    /// Add messages of elsewhere to a room in which nobody is: all of them, or none.
+    Import {
+        /// Which; it is made if there is none.
+        room: RoomName,
+        /// Oldest first; 1 to `limits::PAGE` of them.
+        messages: Vec<ImportMessage>,
+    },
 }
 
 fn once() -> u32 {
     1
+}
+
+/// A value that may be null, and must be there.
+fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Option<T>, D::Error> {
+    Option::deserialize(from)
 }
 
 /// What the operator is answered.
@@ -82,6 +116,16 @@ pub enum AdminAnswer {
     Invites {
         /// The oldest first.
         invites: Vec<Invite>,
+    },
+    /// To `AdminList`.
+    Admins {
+        /// By name.
+        admins: Vec<UserName>,
+    },
+    /// To `Import`: kept.
+    Imported {
+        /// The number of the first; the others follow without a gap.
+        first: Seq,
     },
     /// It is done, and kept.
     Done,
@@ -153,30 +197,64 @@ enum Outcome {
 /// # Errors
 /// [`AdminError`].
 pub fn ask(folder: &Path, request: &AdminRequest) -> Result<AdminAnswer, AdminError> {
-    let no_door = match socket::connect(&folder.join(SOCKET)) {
-        Ok(connection) => {
-            let broken = |error| AdminError::Broken { folder: folder.to_owned(), error };
-            let mut line = serde_json::to_vec(request).map_err(|error| broken(error.into()))?;
-            line.push(b'\n');
-            let answer = socket::exchange(connection, &line).map_err(broken)?;
-            let outcome = serde_json::from_slice(&answer).map_err(|error| broken(error.into()))?;
-            return match outcome {
-                Outcome::Ok(answer) => Ok(answer),
-                Outcome::Error(text) => Err(AdminError::Refused(text)),
-            };
-        }
-        Err(error) => error,
-    };
-    // An invite may come before the first start. Else a folder without data is the wrong one.
-    if !matches!(request, AdminRequest::InviteMake { .. }) {
-        data::must_hold_data(folder)?;
+    Asker::new(folder).ask(request)
+}
+
+/// Asks several times. Where no server runs it has the folder for itself from the first question on,
+/// until it is dropped.
+#[derive(Debug)]
+pub struct Asker {
+    folder: PathBuf,
+    own: Option<offline::Hub>,
+}
+
+impl Asker {
+    /// Of this folder. Nothing is opened yet.
+    #[must_use]
+    pub fn new(folder: &Path) -> Self {
+        Self { folder: folder.to_owned(), own: None }
     }
-    match DataFolder::open(folder) {
-        Ok(folder) => offline::ask(&folder, Question::new(request)?),
-        Err(StartError::FolderInUse { folder }) => {
-            Err(AdminError::NoDoor { folder, error: no_door })
+
+    /// Asks. Takes 15 seconds at most where a server runs.
+    ///
+    /// # Errors
+    /// [`AdminError`]. After [`AdminError::Broken`] nobody knows whether it was done.
+    pub fn ask(&mut self, request: &AdminRequest) -> Result<AdminAnswer, AdminError> {
+        let folder = &self.folder;
+        if let Some(own) = &mut self.own {
+            let answer = own.ask(Question::new(request)?);
+            if matches!(answer, Err(AdminError::Folder(_))) {
+                self.own = None;
+            }
+            return answer;
         }
-        Err(error) => Err(error.into()),
+        let no_door = match socket::connect(&folder.join(SOCKET)) {
+            Ok(connection) => {
+                let broken = |error| AdminError::Broken { folder: folder.clone(), error };
+                let mut line = serde_json::to_vec(request).map_err(|error| broken(error.into()))?;
+                line.push(b'\n');
+                let answer = socket::exchange(connection, &line).map_err(broken)?;
+                let outcome =
+                    serde_json::from_slice(&answer).map_err(|error| broken(error.into()))?;
+                return match outcome {
+                    Outcome::Ok(answer) => Ok(answer),
+                    Outcome::Error(text) => Err(AdminError::Refused(text)),
+                };
+            }
+            Err(error) => error,
+        };
+        // An invite may come before the first start. Else a folder without data is the wrong one.
+        if !matches!(request, AdminRequest::InviteMake { .. }) {
+            data::must_hold_data(folder)?;
+        }
+        let question = Question::new(request)?;
+        match DataFolder::open(folder) {
+            Ok(folder) => self.own.insert(offline::Hub::open(folder)?).ask(question),
+            Err(StartError::FolderInUse { folder }) => {
+                Err(AdminError::NoDoor { folder, error: no_door })
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 }
 
@@ -215,6 +293,21 @@ impl Question {
             AdminRequest::InviteRevoke { id } => {
                 Self { command: AdminCommand::InviteRevoke { id: *id }, code: None }
             }
+            AdminRequest::AdminSet { name, on } => {
+                let command = AdminCommand::AdminSet { name: name.clone(), on: *on };
+                Self { command, code: None }
+            }
+            AdminRequest::AdminList => Self { command: AdminCommand::AdminList, code: None },
+            AdminRequest::RoleSet { room, name, role } => {
+                let (room, name) = (room.clone(), name.clone());
+                let command = AdminCommand::RoleSet { room, name, role: *role };
+                Self { command, code: None }
+            }
+            AdminRequest::Import { room, messages } => {
+                let messages = import::checked(messages).map_err(AdminError::Refused)?;
+                let command = AdminCommand::Import { room: room.clone(), messages };
+                Self { command, code: None }
+            }
         })
     }
 
@@ -228,6 +321,8 @@ impl Question {
             AdminReply::Invites(records) => {
                 AdminAnswer::Invites { invites: records.into_iter().map(Invite::from).collect() }
             }
+            AdminReply::Admins(admins) => AdminAnswer::Admins { admins },
+            AdminReply::Imported { first } => AdminAnswer::Imported { first },
             AdminReply::Done => AdminAnswer::Done,
         }
     }
@@ -253,11 +348,28 @@ mod tests {
         assert_eq!(read(json!({"cmd": "invite_list"})).unwrap(), AdminRequest::InviteList);
         let revoke = AdminRequest::InviteRevoke { id: InviteId(7) };
         assert_eq!(read(json!({"cmd": "invite_revoke", "id": 7})).unwrap(), revoke);
+        let ann = || UserName::parse("ann").unwrap();
+        let set = AdminRequest::AdminSet { name: ann(), on: true };
+        assert_eq!(read(json!({"cmd": "admin_set", "name": "ann", "on": true})).unwrap(), set);
+        assert_eq!(read(json!({"cmd": "admin_list"})).unwrap(), AdminRequest::AdminList);
+        for role in [Some(Role::Operator), None] {
+            let room = RoomName::parse("lobby").unwrap();
+            let set = AdminRequest::RoleSet { room, name: ann(), role };
+            let line = json!({"cmd": "role_set", "room": "lobby", "name": "ann", "role": role});
+            assert_eq!(serde_json::to_value(&set).unwrap(), line);
+            assert_eq!(read(line).unwrap(), set);
+        }
         // A misspelt limit must not make an invite without one.
         for wrong in [
             json!({"cmd": "invite_make", "for": 5}),
             json!({"cmd": "invite_make", "uses": -1}),
             json!({"cmd": "invite_revoke"}),
+            json!({"cmd": "admin_set", "name": "ann"}),
+            json!({"cmd": "admin_set", "name": "two words", "on": true}),
+            json!({"cmd": "role_set", "room": "lobby", "name": "ann"}),
+            json!({"cmd": "role_set", "room": "lobby", "name": "ann", "role": "king"}),
+            json!({"cmd": "role_set", "room": "lobby", "name": "ann", "role": null, "of": 1}),
+            json!({"cmd": "import", "room": "lobby"}),
             json!({"cmd": "stop"}),
             json!({}),
         ] {
@@ -306,6 +418,31 @@ mod tests {
         assert_eq!(serde_json::to_value(invite).unwrap(), shown);
         let line = serde_json::to_string(&Outcome::Ok(answer)).unwrap();
         assert!(line.starts_with(r#"{"ok":{"answer":"invite_made","code":""#), "{line}");
+    }
+
+    #[test]
+    fn the_hub_is_asked_what_the_operator_asked() {
+        let (room, name) = (RoomName::parse("lobby").unwrap(), UserName::parse("ann").unwrap());
+        let command = |request: AdminRequest| Question::new(&request).unwrap().command;
+        let set = command(AdminRequest::AdminSet { name: name.clone(), on: false });
+        assert!(matches!(set, AdminCommand::AdminSet { name: of, on: false } if of == name));
+        assert!(matches!(command(AdminRequest::AdminList), AdminCommand::AdminList));
+        let role = Some(Role::Voice);
+        let set = command(AdminRequest::RoleSet { room: room.clone(), name: name.clone(), role });
+        let AdminCommand::RoleSet { room: at, name: of, role: given } = set else {
+            panic!("{set:?}")
+        };
+        assert_eq!((at, of, given), (room, name.clone(), role));
+        let answer = Question::answer(None, AdminReply::Admins(vec![name]));
+        assert_eq!(
+            serde_json::to_value(answer).unwrap(),
+            json!({"answer": "admins", "admins": ["ann"]})
+        );
+        let answer = Question::answer(None, AdminReply::Imported { first: Seq(7) });
+        assert_eq!(
+            serde_json::to_value(answer).unwrap(),
+            json!({"answer": "imported", "first": 7})
+        );
     }
 
     #[test]

@@ -88,7 +88,7 @@ mod tests {
 
     fn send() -> Asked {
         let address = RoomAddress::Room(RoomName::parse("lobby").unwrap());
-        let body = Body::Text { text: Text::parse("hi").unwrap() };
+        let body = Body::text(Text::parse("hi").unwrap());
         Asked::Command(None, Command::Send { address, body, counter: None, hold: false })
     }
 

@@ -5,6 +5,7 @@
 //! and verified, and the hub has heard what survived (invariant 2).
 
 use crate::hub_loop::HubLoop;
+use crate::indexing::IndexerBell;
 use hubbub_hub::{Input, Survivor, Ticket};
 use hubbub_protocol::record::Record;
 use hubbub_store::{Store, StoreError};
@@ -72,6 +73,10 @@ impl CommitQueue {
         self.changed.notify_all();
     }
 
+    fn is_empty(&self) -> bool {
+        self.lock().records.is_empty()
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -120,11 +125,22 @@ impl CommitQueue {
 }
 
 /// Runs until the queue is closed and empty.
-pub(crate) fn run(queue: &Arc<CommitQueue>, hub: &HubLoop, mut store: Box<dyn Store>) {
+pub(crate) fn run(
+    queue: &Arc<CommitQueue>,
+    hub: &HubLoop,
+    indexer: &IndexerBell,
+    mut store: Box<dyn Store>,
+) {
     let mut batch = Vec::new();
     while let Some(upto) = queue.take(&mut batch) {
         match store.commit(&batch) {
-            Ok(()) => hub.drive(Input::Persisted { upto }),
+            Ok(()) => {
+                hub.drive(Input::Persisted { upto });
+                indexer.ring();
+                if queue.is_empty() {
+                    store.settle();
+                }
+            }
             Err(error) => {
                 tracing::error!(
                     %error,

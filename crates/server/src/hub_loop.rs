@@ -170,7 +170,18 @@ impl HubLoop {
 
     fn carry_out(&self, effect: Effect, fanout: &mut Fanout, left: &mut Left) {
         let wake = &mut left.wake;
+        let effect = match Job::of(effect) {
+            Ok(job) => return self.reading.push(job),
+            Err(effect) => effect,
+        };
         match effect {
+            // A job, and pushed above.
+            Effect::Read { .. }
+            | Effect::ReadHistory { .. }
+            | Effect::LoadMessage { .. }
+            | Effect::FindExpired { .. }
+            | Effect::Search { .. }
+            | Effect::LoadSends { .. } => {}
             Effect::Persist { ticket, record } => self.commits.push(ticket, record),
             Effect::Reply { session, tag, reply } => {
                 self.give(session, ToLane::Reply { session, tag, reply }, wake);
@@ -188,13 +199,6 @@ impl HubLoop {
             Effect::Unsubscribe { session, room } => {
                 fanout.unsubscribe(room, session.lane());
                 self.give(session, ToLane::Unsubscribe { session, room }, wake);
-            }
-            Effect::Read { session, after } => self.reading.push(Job::CatchUp { session, after }),
-            Effect::ReadHistory { session, tag, address, room, page, limit } => {
-                self.reading.push(Job::History { session, tag, address, room, page, limit });
-            }
-            Effect::LoadSends { session, instance } => {
-                self.reading.push(Job::Sends { session, instance });
             }
             Effect::Page { session, room, events, paced } => {
                 self.give(session, ToLane::Page { session, room, events, paced }, wake);

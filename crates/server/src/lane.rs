@@ -20,6 +20,7 @@ use crate::config::ServerConfig;
 use crate::conn::Conn;
 use crate::hub_loop::HubLoop;
 use crate::outbox::{Budget, OutboxLimits};
+use crate::reading::Hits;
 use hubbub_hub::{Delivery, Notice, Reply, Tag};
 use hubbub_protocol::{CloseCode, Event, MonoMs, Position, RoomAddress, RoomId, SessionId};
 use hubbub_store::HistoryPage;
@@ -63,6 +64,11 @@ pub(crate) enum ToLane {
         tag: Tag,
         address: RoomAddress,
         page: Option<HistoryPage>,
+    },
+    Found {
+        session: SessionId,
+        tag: Tag,
+        found: Option<Hits>,
     },
     Deliver {
         room: RoomId,
@@ -275,6 +281,7 @@ impl Lane {
             ToLane::History { session, tag, address, page } => {
                 self.history(session, tag, &address, page);
             }
+            ToLane::Found { session, tag, found } => self.found(session, tag, found),
             ToLane::Deliver { room, delivery, except } => self.deliver(room, &delivery, except),
             ToLane::Subscribe { session, room } => self.subscribe(session, room),
             ToLane::Unsubscribe { session, room } => self.unsubscribe(session, room),

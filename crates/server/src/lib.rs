@@ -18,6 +18,7 @@ mod data;
 pub mod door;
 mod fanout;
 mod hub_loop;
+mod indexing;
 mod lane;
 mod listen;
 pub mod outbox;
@@ -31,11 +32,12 @@ pub use commit::survivors;
 pub use config::{ServerConfig, StartError};
 pub use data::audit_reader;
 pub use hubbub_hub::{Figures, HubConfig};
-pub use reading::read_missed;
+pub use reading::{Hits, Job, Outcome};
 
 use crate::commit::CommitQueue;
 use crate::data::DataFolder;
 use crate::hub_loop::HubLoop;
+use crate::indexing::IndexerBell;
 use crate::lane::{Inbox, LaneParts, ToLane};
 use crate::outbox::Budget;
 use crate::passwords::PasswordQueue;
@@ -81,6 +83,8 @@ pub struct Handle {
     committer: Option<JoinHandle<()>>,
     readers: Vec<JoinHandle<()>>,
     password_workers: Vec<JoinHandle<()>>,
+    indexer_bell: Arc<IndexerBell>,
+    indexer: Option<JoinHandle<()>>,
     admin: Option<admin::Door>,
     /// The data folder is ours until the last thread is gone.
     folder: Option<DataFolder>,
@@ -122,8 +126,10 @@ impl Server {
         store.tidy(WallMs(clock::wall().0.saturating_sub(SENDS_KEPT_MS))).map_err(store_error)?;
         let loaded = store.load().map_err(store_error)?;
         let epoch = store.raise_epoch().map_err(store_error)?;
+        let key = store.server_key(random::server_key()).map_err(store_error)?;
         let readers = (0..READERS).map(|_| store.reader()).collect::<Result<Vec<_>, _>>();
         let readers = readers.map_err(store_error)?;
+        let indexer = store.indexer().map_err(store_error)?;
 
         let config = Arc::new(config);
         let lanes = config.lanes.clamp(1, 64);
@@ -131,8 +137,10 @@ impl Server {
         let commits = Arc::new(CommitQueue::default());
         let reading = Arc::new(ReadingQueue::default());
         let passwords = Arc::new(PasswordQueue::default());
+        let indexer_bell = Arc::new(IndexerBell::default());
         let mut first = Vec::new();
-        let hub = Hub::new(config.hub.clone(), epoch, loaded.snapshot, &mut first);
+        let hub_config = HubConfig { key, ..config.hub.clone() };
+        let hub = Hub::new(hub_config, epoch, loaded.snapshot, &mut first);
         let hub = Arc::new(HubLoop::new(
             hub,
             first,
@@ -157,6 +165,8 @@ impl Server {
             committer: None,
             readers: Vec::new(),
             password_workers: Vec::new(),
+            indexer_bell: Arc::clone(&indexer_bell),
+            indexer: None,
             admin: None,
             folder,
         };
@@ -188,8 +198,11 @@ impl Server {
         let run = move || passwords::answer(outcomes, &hub_loop);
         handle.password_workers.push(spawn("passwords".into(), run)?);
         let (queue, hub_loop) = (commits, Arc::clone(&hub));
-        let run = move || commit::run(&queue, &hub_loop, store);
+        let bell = Arc::clone(&indexer_bell);
+        let run = move || commit::run(&queue, &hub_loop, &bell, store);
         handle.committer = Some(spawn("commit".into(), run)?);
+        let run = move || indexing::run(&indexer_bell, indexer);
+        handle.indexer = Some(spawn("indexer".into(), run)?);
         if let Some(folder) = &handle.folder {
             match admin::Door::open(folder.path(), &hub, stopped.clone()) {
                 Ok(door) => handle.admin = Some(door),
@@ -238,6 +251,8 @@ impl Handle {
         let Some(stop) = self.stop.take() else { return };
         let by = Instant::now() + STOP_MAX;
         let _ = stop.send(true);
+        // What it has not done yet, it does after the next start.
+        self.indexer_bell.close();
         join(self.listener.take(), by);
         if let Some(mut admin) = self.admin.take() {
             join(admin.thread(), by);
@@ -262,6 +277,8 @@ impl Handle {
         self.readers.drain(..).for_each(|reader| join(Some(reader), by));
         self.passwords.close();
         self.password_workers.drain(..).for_each(|worker| join(Some(worker), by));
+        // Before the writer, so that the last one to close the log is the one that empties it.
+        join(self.indexer.take(), by);
         self.commits.close();
         join(self.committer.take(), by);
     }

@@ -1,7 +1,7 @@
 //! Random values that strangers must not guess.
 
 use crate::credentials::Salts;
-use hubbub_protocol::{InviteCode, ResumeToken};
+use hubbub_protocol::{InviteCode, ResumeToken, ServerKey};
 
 /// # Panics
 /// If the system has no random numbers to give: then nothing here would be safe.
@@ -19,6 +19,11 @@ pub(crate) fn resume_token() -> ResumeToken {
 /// Fresh salts for one password.
 pub(crate) fn salts() -> Salts {
     Salts { argon2: bytes(), scram: bytes() }
+}
+
+/// A fresh key for a server that has none yet.
+pub(crate) fn server_key() -> ServerKey {
+    ServerKey::new(bytes())
 }
 
 /// A fresh invite code.

@@ -67,7 +67,7 @@ impl Case {
         let events = self.client.history(&self.room);
         let seqs = events.iter().map(|event| event.seq.0);
         assert!(seqs.eq(1..=events.len() as u64), "the numbers have no holes");
-        events.into_iter().map(|event| event.body.text().to_string()).collect()
+        events.into_iter().map(|event| event.body.words().to_string()).collect()
     }
 
     /// Breaks the disk, and sends until it shows; then repairs it, and sees that all is well.

@@ -185,7 +185,7 @@ fn every_command_of_the_help_answers() {
         ("/msg bob hi", ""),
         ("/me waves", ""),
         ("/shout hey", ""),
-        ("/join work", "-- You are in work: a new room, and you are alone in it."),
+        ("/join work", "-- You are in work: a new room, and you are alone in it. It is yours."),
         ("/history", "-- Nothing was said here yet."),
         ("/leave", "-- You left work and are in lobby now."),
     ] {
@@ -289,7 +289,7 @@ fn history_shows_what_was_said_with_its_time() {
     assert_eq!(shown.len(), 3, "{shown:?}");
     assert!(shown[0].starts_with("[20") && shown[0].ends_with("] <ann> line 29"), "{shown:?}");
     assert!(shown[1].ends_with("] <ann> line 30"), "{shown:?}");
-    assert_eq!(shown[2], "-- There is more before that.");
+    assert_eq!(shown[2], "-- There is more before that: /more shows it.");
     assert_eq!(bob.ask("/history").len(), 21);
     let all = bob.ask("/last 100");
     assert_eq!((all.len(), &*all[30]), (31, "-- That was all."));

@@ -3,6 +3,8 @@
 
 #[path = "protocol_doc/document.rs"]
 mod document;
+#[path = "protocol_doc/limits.rs"]
+mod limits_table;
 #[path = "protocol_doc/replay.rs"]
 mod replay;
 #[path = "protocol_doc/schema.rs"]
@@ -10,8 +12,9 @@ mod schema;
 
 use document::Document;
 use hubbub_protocol::{CloseCode, ErrorCode, NextStep, limits};
+use limits_table::{INTERNAL, LIMITS};
 use replay::Server;
-use schema::{CLIENT, Direction, Fields, SERVER, Schema, TypeForm};
+use schema::{Alternatives, CLIENT, Direction, Fields, SERVER, Schema, Shape, TypeForm};
 use std::collections::BTreeSet;
 
 #[test]
@@ -38,16 +41,42 @@ fn check_frames(part: &str, direction: Direction, common: &str) {
     let known: Vec<String> = frames.iter().map(|(name, _)| name.clone()).collect();
     assert_eq!(written, known, "the headings of {part:?} and the frames");
     compare_fields(&document, part, common, &schema.common(direction));
-    for (name, fields) in &frames {
-        compare_fields(&document, part, name, fields);
+    for (name, shape) in &frames {
+        compare_shape(&document, &schema, part, name, shape);
     }
 }
 
+fn compare_shape(document: &Document, schema: &Schema, part: &str, heading: &str, shape: &Shape) {
+    compare_fields(document, part, heading, &shape.fields);
+    let is_written = document.table(part, Some(heading)).iter().any(|row| row.cells().len() == 5);
+    match &shape.alternatives {
+        Some(alternatives) if is_written => {
+            compare_alternatives(document, part, heading, alternatives);
+        }
+        // What a type has, a frame with the same need not say again.
+        Some(alternatives) => {
+            let is_same = |(name, form): (String, TypeForm)| {
+                name != heading
+                    && matches!(form, TypeForm::Object(other) if other.alternatives.as_ref() == Some(alternatives))
+            };
+            let is_elsewhere = schema.types().into_iter().any(is_same);
+            assert!(
+                is_elsewhere,
+                "{part}, {heading}: where are the fields by {:?}?",
+                alternatives.tag
+            );
+        }
+        None => assert!(!is_written, "{part}, {heading} has the same fields whatever it is"),
+    }
+}
+
+/// Rows of four columns. Those of five are alternatives.
 fn compare_fields(document: &Document, part: &str, heading: &str, known: &Fields) {
     let mut left = known.clone();
     for row in document.table(part, Some(heading)) {
         let [field, kind, given, meaning] = row.cells() else {
-            panic!("{row}: a field has four columns");
+            assert_eq!(row.cells().len(), 5, "{row}: a field has four columns");
+            continue;
         };
         let Some(known) = left.remove(field) else {
             panic!("{row}: {heading} has no field {field:?}, or it stands here twice");
@@ -57,6 +86,20 @@ fn compare_fields(document: &Document, part: &str, heading: &str, known: &Fields
     }
     let left: Vec<_> = left.keys().collect();
     assert!(left.is_empty(), "{part}, {heading}: the document lacks the fields {left:?}");
+}
+
+fn compare_alternatives(document: &Document, part: &str, heading: &str, known: &Alternatives) {
+    let mut left = known.fields.clone();
+    for row in document.table(part, Some(heading)) {
+        let [word, field, kind, given, meaning] = row.cells() else { continue };
+        let Some(known) = left.remove(&(word.clone(), field.clone())) else {
+            panic!("{row}: {word} has no field {field:?}, or it stands here twice");
+        };
+        assert_eq!((kind, given), (&known.kind, &known.given), "{row}: type and given");
+        assert!(meaning.len() > 3, "{row}: what does it mean?");
+    }
+    let left: Vec<_> = left.keys().collect();
+    assert!(left.is_empty(), "{part}, {heading}: the document lacks {left:?}");
 }
 
 #[test]
@@ -75,7 +118,7 @@ fn the_types_are_those_of_the_schema() {
         }
         assert!(headings.remove(&name), "the document lacks the type {name}");
         match form {
-            TypeForm::Object(fields) => compare_fields(&document, "Types", &name, &fields),
+            TypeForm::Object(shape) => compare_shape(&document, &schema, "Types", &name, &shape),
             TypeForm::OneOf(values) => {
                 let written = document.first_cells("Types", Some(&name));
                 assert_eq!(written, values, "the values of {name}");
@@ -118,130 +161,6 @@ fn the_codes_are_those_of_the_program() {
         }
     }
 }
-
-/// The rows of the table of limits: the constant in `limits.rs`, how the row begins, value, unit.
-const LIMITS: &[(&str, &str, u64, &str)] = &[
-    ("FRAME_BYTES", "Frame", limits::FRAME_BYTES as u64, "bytes"),
-    ("TEXT_BYTES", "Text", limits::TEXT_BYTES as u64, "bytes"),
-    ("TEXT_LINES", "Lines in a text", limits::TEXT_LINES as u64, "lines"),
-    ("USER_NAME_BYTES", "User name", limits::USER_NAME_BYTES as u64, "bytes"),
-    ("ROOM_NAME_BYTES", "Room name", limits::ROOM_NAME_BYTES as u64, "bytes"),
-    (
-        "SENDS_IN_FLIGHT",
-        "Sends under way of one connection",
-        limits::SENDS_IN_FLIGHT as u64,
-        "sends",
-    ),
-    (
-        "INSTANCE_WINDOW",
-        "Accepted sends remembered of one instance",
-        limits::INSTANCE_WINDOW,
-        "sends",
-    ),
-    ("COUNTER_MAX", "Largest counter", limits::COUNTER_MAX, ""),
-    ("PAGE", "Events or entries in one page", limits::PAGE as u64, "entries"),
-    ("ROOMS_PER_USER", "Rooms of one user", limits::ROOMS_PER_USER as u64, "rooms"),
-    ("PRIVATES_PER_USER", "Private chats of one user", limits::PRIVATES_PER_USER as u64, "chats"),
-    ("ROOMS", "Rooms and private chats of one server", limits::ROOMS as u64, "rooms"),
-    ("VERSIONS_OFFERED", "Versions in one `hello`", limits::VERSIONS_OFFERED as u64, "versions"),
-    (
-        "PRESENCE_MEMBERS",
-        "Members of a room whose coming and going is told",
-        limits::PRESENCE_MEMBERS as u64,
-        "members",
-    ),
-    ("PRESENCE_COUNT_MS", "Between two `count` of one room", limits::PRESENCE_COUNT_MS, "ms"),
-    (
-        "EMPTY_ROOM_MS",
-        "Life of an empty room in which nothing is kept",
-        limits::EMPTY_ROOM_MS,
-        "ms",
-    ),
-    ("RESUME_HOLD_MS", "Hold of a lost user", limits::RESUME_HOLD_MS, "ms"),
-    ("LOGIN_MS", "Time until an accepted `hello`", limits::LOGIN_MS, "ms"),
-    ("SNIFF_MS", "Silence at the beginning of a connection", limits::SNIFF_MS, "ms"),
-    (
-        "OUTBOX_BYTES",
-        "Bytes that wait for a client to read them",
-        limits::OUTBOX_BYTES as u64,
-        "bytes",
-    ),
-    (
-        "OUTBOX_FRAMES",
-        "Frames that wait for a client to read them",
-        limits::OUTBOX_FRAMES as u64,
-        "frames",
-    ),
-    (
-        "OUTBOX_AGE_MS",
-        "Time in which a client takes none of what waits",
-        limits::OUTBOX_AGE_MS,
-        "ms",
-    ),
-    (
-        "OUTBOXES_BYTES",
-        "Bytes that wait for all clients together",
-        limits::OUTBOXES_BYTES as u64,
-        "bytes",
-    ),
-    (
-        "COMMIT_BYTES",
-        "Bytes of texts that wait for the store",
-        limits::COMMIT_BYTES as u64,
-        "bytes",
-    ),
-    ("PASSWORD_CHARS", "Shortest new password", limits::PASSWORD_CHARS as u64, "characters"),
-    ("PASSWORD_BYTES", "Password", limits::PASSWORD_BYTES as u64, "bytes"),
-    (
-        "LOGIN_FAILURES",
-        "Wrong passwords on one connection",
-        limits::LOGIN_FAILURES as u64,
-        "passwords",
-    ),
-    (
-        "PASSWORDS_WAITING",
-        "Passwords that wait to be checked",
-        limits::PASSWORDS_WAITING as u64,
-        "passwords",
-    ),
-    ("LOGINS_PER_USER", "Logins of one account", limits::LOGINS_PER_USER as u64, "logins"),
-    ("LOGIN_UNUSED_MS", "Life of a login that nobody uses", limits::LOGIN_UNUSED_MS, "ms"),
-    ("ACCOUNTS", "Accounts of one server", limits::ACCOUNTS as u64, "accounts"),
-    (
-        "REQUESTS_BY_USER",
-        "Questions and invitations of one user that wait",
-        limits::REQUESTS_BY_USER as u64,
-        "requests",
-    ),
-    (
-        "REQUESTS_TO_USER",
-        "Questions and invitations that wait for one user",
-        limits::REQUESTS_TO_USER as u64,
-        "requests",
-    ),
-    ("REQUEST_MS", "Life of a question or invitation", limits::REQUEST_MS, "ms"),
-    ("BLOCKS_PER_USER", "Users that one blocks", limits::BLOCKS_PER_USER as u64, "users"),
-    ("GROUP_MEMBERS", "Members of a group", limits::GROUP_MEMBERS as u64, "members"),
-    ("DRAFTS_PER_USER", "Drafts of one account", limits::DRAFTS_PER_USER as u64, "drafts"),
-    (
-        "AWAY_MESSAGES",
-        "Messages that wait for an account that is away",
-        limits::AWAY_MESSAGES,
-        "messages",
-    ),
-];
-
-/// Constants of `limits.rs` that no client of this door can notice.
-const INTERNAL: &[&str] = &[
-    "INSTANCES",
-    "PACED_BYTES",
-    "CATCH_UP_TAIL",
-    "CATCH_UP_TAIL_BYTES",
-    "HELD_TEXTS",
-    "INVITES",
-    "AUDIT_MS",
-    "AUDIT_WAITING",
-];
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 
@@ -362,6 +281,19 @@ fn the_numbers_in_sentences_are_those_of_the_program() {
         format!("1 to {0}; other numbers are moved into that range. {0} if", limits::PAGE),
         format!("oldest first; at most {}.", limits::PAGE),
         format!("After {} wrong passwords", limits::LOGIN_FAILURES),
+        format!("has at most {} different reactions", limits::REACTIONS_PER_EVENT),
+        format!("of a room, at most {}.", limits::PINS),
+        format!("up to {} words of 1 to {} bytes", limits::HIGHLIGHTS, limits::HIGHLIGHT_BYTES),
+        format!("A PIN has {} to {} characters", limits::PIN_CHARS, limits::PIN_CHARS_MAX),
+        format!(
+            "A user has {} tries and an address {}",
+            limits::PIN_TRIES_PER_USER,
+            limits::PIN_TRIES_PER_ADDRESS
+        ),
+        format!("so many days: 1 to {}.", grouped(limits::RETENTION_DAYS.into())),
+        format!("newest events: 1 to {}.", grouped(limits::RETENTION_MESSAGES.into())),
+        format!("of them, at most {}.", limits::REACTION_NAMES),
+        format!("at most {} s; 0: not at all", grouped(limits::SLOW_S.into())),
     ] {
         assert!(whole.contains(&phrase), "the document no longer says {phrase:?}");
     }

@@ -1,8 +1,9 @@
 //! What must be true, watched from outside: the ledger of everything that was said, acknowledged
 //! and seen.
 
+use crate::acts::{Log, Mark, Ranks};
 use crate::consent::Consents;
-use hubbub_protocol::{Epoch, Event, RoomId, Seq, UserId};
+use hubbub_protocol::{Body, Epoch, Event, RoomId, Seq, Text, UserId};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Violations of one kind that are reported.
@@ -37,6 +38,12 @@ pub enum Kind {
     Plain,
     /// A private text reached somebody who has not agreed to hear its sender.
     Consent,
+    /// Somebody did in a room what it may not.
+    Rank,
+    /// What was deleted or edited is still somewhere, or stands otherwise than it was changed.
+    Deleted,
+    /// A room has more than it is to keep.
+    Expiry,
     /// An account that was welcomed is another one, or none, later.
     Account,
 }
@@ -63,7 +70,11 @@ pub(crate) struct Said {
 pub(crate) struct Ledger {
     pub(crate) said: BTreeMap<String, Said>,
     /// What members saw at each place.
-    seen: BTreeMap<(RoomId, Seq), (Epoch, String)>,
+    seen: BTreeMap<(RoomId, Seq), (Epoch, Mark)>,
+    /// Who may keep order where.
+    pub(crate) ranks: Ranks,
+    /// Where each text was heard first.
+    places: BTreeMap<String, (RoomId, Seq)>,
     /// Rooms that keep everything, by what `joined` said.
     pub(crate) durable: BTreeSet<RoomId>,
     pub(crate) violations: Vec<Violation>,
@@ -124,49 +135,45 @@ impl Ledger {
 
     /// A member saw an event in a room that it calls by this name.
     pub(crate) fn saw(&mut self, room_name: &str, event: &Event) {
-        let text = event.body.text().as_str().to_owned();
-        match self.said.get(&text) {
-            Some(said) if said.room != room_name => {
-                let what = format!("{text:?}, said in {}, was heard in {room_name}", said.room);
-                self.report(Kind::Crossed, what);
-            }
-            Some(_) => {}
-            None => self.report(Kind::History, format!("nobody ever said {text:?}")),
-        }
         let place = (event.room, event.seq);
-        let now = (event.epoch, text);
-        match self.seen.get(&place) {
-            Some(before) if *before != now => {
-                let what = format!("at {place:?} one saw {before:?} and another {now:?}");
-                self.report(Kind::Order, what);
+        if let Some(text) = words(event) {
+            match self.said.get(text) {
+                Some(said) if said.room != room_name => {
+                    let what = format!("{text:?}, said in {}, was heard in {room_name}", said.room);
+                    self.report(Kind::Crossed, what);
+                }
+                Some(_) => {}
+                None => self.report(Kind::History, format!("nobody ever said {text:?}")),
             }
-            _ => {
-                self.seen.insert(place, now);
-            }
+            self.places.entry(text.to_owned()).or_insert(place);
+        }
+        let mark = Mark::of(event);
+        let (epoch, before) = self.seen.entry(place).or_insert_with(|| (event.epoch, mark.clone()));
+        let was = before.clone();
+        if *epoch != event.epoch || !before.meet(&mark) {
+            let what = format!("at {place:?} one saw {was:?} and another {mark:?}");
+            self.report(Kind::Order, what);
         }
     }
 
     /// The place of a text that somebody saw.
     pub(crate) fn place_of(&self, text: &str) -> Option<(RoomId, Seq)> {
-        self.seen.iter().find(|(_, (_, seen))| seen == text).map(|(place, _)| *place)
+        self.places.get(text).copied()
     }
 
     /// Compares all of it with what the store holds at the end.
     /// `names` are those by which its members may have called the room; in a private chat two.
-    pub(crate) fn compare(&mut self, names: &[String], room: RoomId, stored: &[Event]) {
-        let room_name = names.join(" and ");
+    pub(crate) fn compare(&mut self, names: &[String], log: &Log<'_>) {
+        let Log { name: room_name, room, floor, events } = *log;
+        self.judge_acts(log);
         let mut texts = BTreeMap::new();
-        for (index, event) in stored.iter().enumerate() {
-            let text = event.body.text().as_str();
-            if event.seq != Seq(index as u64 + 1) {
-                let what =
-                    format!("{room_name}: number {} stands at place {}", event.seq, index + 1);
+        for (index, event) in events.iter().enumerate() {
+            let place = floor.0 + index as u64 + 1;
+            if event.seq != Seq(place) {
+                let what = format!("{room_name}: number {} stands at place {place}", event.seq);
                 self.report(Kind::Store, what);
             }
-            if let Some(before) = texts.insert(text.to_owned(), event.seq) {
-                let what = format!("{room_name}: {text:?} stands at {before} and at {}", event.seq);
-                self.report(Kind::Doubled, what);
-            }
+            let Some(text) = words(event) else { continue };
             match self.said.get(text) {
                 None => self.report(Kind::History, format!("{room_name}: nobody said {text:?}")),
                 Some(said) if !names.contains(&said.room) => {
@@ -181,18 +188,30 @@ impl Ledger {
                 }
                 Some(_) => {}
             }
+            if event.body.said().is_none() {
+                continue;
+            }
+            if let Some(before) = texts.insert(text.to_owned(), event.seq) {
+                let what = format!("{room_name}: {text:?} stands at {before} and at {}", event.seq);
+                self.report(Kind::Doubled, what);
+            }
         }
+        let kept: BTreeMap<Seq, &Event> = events.iter().map(|event| (event.seq, event)).collect();
+        let after_floor = (room, floor.next())..=(room, Seq(u64::MAX));
         let seen: Vec<_> = self
             .seen
-            .range((room, Seq(0))..=(room, Seq(u64::MAX)))
-            .map(|((_, seq), (epoch, text))| (*seq, *epoch, text.clone()))
+            .range(after_floor)
+            .map(|((_, seq), (epoch, mark))| (*seq, *epoch, mark.clone()))
             .collect();
-        for (seq, epoch, text) in seen {
-            let kept = stored.iter().find(|event| event.seq == seq);
-            let kept = kept.map(|event| (event.epoch, event.body.text().as_str().to_owned()));
-            if kept.as_ref() != Some(&(epoch, text.clone())) {
+        for (seq, epoch, mut mark) in seen {
+            let was = mark.clone();
+            let is_it = kept
+                .get(&seq)
+                .is_some_and(|event| event.epoch == epoch && mark.meet(&Mark::of(event)));
+            if !is_it {
+                let kept = kept.get(&seq);
                 let what =
-                    format!("{room_name}: at {seq} {text:?} was delivered, and {kept:?} is kept");
+                    format!("{room_name}: at {seq} {was:?} was delivered, and {kept:?} is kept");
                 self.report(Kind::History, what);
             }
         }
@@ -201,11 +220,15 @@ impl Ledger {
             .iter()
             .filter_map(|(text, said)| {
                 let (at, seq) = said.acked?;
-                (at == room).then(|| (text.clone(), seq))
+                (at == room && seq > floor).then(|| (text.clone(), seq))
             })
             .collect();
         for (text, seq) in acked {
-            if texts.get(&text) != Some(&seq) {
+            let was_changed = kept.get(&seq).is_some_and(|event| match &event.body {
+                Body::Deleted { .. } => true,
+                body => body.said().is_some_and(|said| said.edited.is_some()),
+            });
+            if texts.get(&text) != Some(&seq) && !was_changed {
                 let what = format!(
                     "{room_name}: {text:?} was acknowledged at {seq}, and stands at {:?}",
                     texts.get(&text)
@@ -228,5 +251,14 @@ impl Ledger {
         for text in lost {
             self.report(Kind::Lost, format!("{text:?} was acknowledged, and its room is gone"));
         }
+    }
+}
+
+/// What somebody said with an event: a message, or what one became.
+fn words(event: &Event) -> Option<&str> {
+    match &event.body {
+        Body::Text(said) | Body::Action(said) => Some(said.text.as_str()),
+        Body::Edit { text, .. } => text.as_ref().map(Text::as_str),
+        _ => None,
     }
 }

@@ -1,7 +1,9 @@
 //! A simulated native client: the production core, a random user, and what it has seen.
 
+mod order;
 mod social;
 
+use crate::acts::Deleted;
 use crate::check::{Kind, Ledger};
 use crate::consent::{Said, Who};
 use crate::wire::Wire;
@@ -14,8 +16,9 @@ use hubbub_protocol::{Instance, MonoMs, RoomAddress, RoomId, RoomName, Seq, User
 pub(crate) use social::{Identity, PASSWORD};
 use std::collections::BTreeMap;
 
-/// The rooms that everybody may go to. The last one keeps no history.
-pub(crate) const ROOMS: [&str; 4] = ["lobby", "work", "play", "fleeting"];
+/// The rooms that everybody may go to. The owner of the last but one lets old messages go, that of the
+/// last one keeps nothing.
+pub(crate) const ROOMS: [&str; 5] = ["lobby", "work", "play", "short", "fleeting"];
 
 /// One client.
 pub(crate) struct Client {
@@ -36,6 +39,9 @@ pub(crate) struct Client {
     /// The texts of the sends, by local id.
     texts: BTreeMap<u64, String>,
     said: u32,
+    /// Where its messages in rooms stand.
+    acked: Vec<(String, Seq)>,
+    deleted: Deleted,
     /// What it has seen of each room.
     stands: BTreeMap<String, (RoomId, Seq)>,
     pub(crate) stopped: bool,
@@ -69,6 +75,8 @@ impl Client {
             wire: Wire::default(),
             texts: BTreeMap::new(),
             said: 0,
+            acked: Vec::new(),
+            deleted: Deleted::default(),
             stands: BTreeMap::new(),
             stopped: false,
         }
@@ -84,8 +92,9 @@ impl Client {
     /// Does something that a user would do.
     pub(crate) fn act(&mut self, rng: &mut fastrand::Rng, ledger: &mut Ledger) {
         let room = ROOMS[rng.usize(0..ROOMS.len())];
-        match rng.u8(0..24) {
-            20.. => self.mingle(rng, ledger),
+        match rng.u8(0..28) {
+            24.. => self.keep_order(rng, ledger),
+            20..24 => self.mingle(rng, ledger),
             0 => {
                 let _ = self.core.join(&address(room));
             }
@@ -150,6 +159,7 @@ impl Client {
                     let who = Who { user: &self.name, speaks: self.speaks() };
                     self.consents.hears(who, &frame, ledger);
                     self.wire.frame(&frame, ledger);
+                    self.look_for_deleted(&frame, ledger);
                     self.core.received(now, frame);
                 }
                 Err(error) => {
@@ -159,6 +169,16 @@ impl Client {
             }
         }
         self.watch(ledger);
+    }
+
+    fn look_for_deleted(&mut self, frame: &ServerFrame, ledger: &mut Ledger) {
+        match frame {
+            ServerFrame::Message { event, .. } => self.deleted.hears(event, ledger),
+            ServerFrame::Page { events, .. } | ServerFrame::History { events, .. } => {
+                events.iter().for_each(|event| self.deleted.hears(event, ledger));
+            }
+            _ => {}
+        }
     }
 
     /// Looks at what the core tells its program.
@@ -210,7 +230,13 @@ impl Client {
         let Some(text) = self.texts.get(&local) else { return };
         match state {
             SendState::Pending | SendState::Held => {}
-            SendState::Sent { position, .. } => ledger.acked(text, position.room, position.seq),
+            SendState::Sent { position, .. } => {
+                ledger.acked(text, position.room, position.seq);
+                let room = text.split_once('@').and_then(|(_, rest)| rest.split(' ').next());
+                if let Some(room) = room.filter(|room| ROOMS.contains(room)) {
+                    self.note_acked(&address(room), position.seq);
+                }
+            }
             SendState::Failed { .. } => ledger.failed(text),
         }
     }
@@ -234,10 +260,11 @@ impl Client {
     pub(crate) fn describe(&self) -> String {
         let waiting: Vec<String> = self.rooms_that_wait().collect();
         format!(
-            "{} is {:?}, has {} unacknowledged sends and waits for {waiting:?}",
+            "{} is {:?}, has {} unacknowledged sends (the first: {:?}) and waits for {waiting:?}",
             self.name,
             self.core.connection(),
-            self.core.pending_sends().len()
+            self.core.pending_sends().len(),
+            self.core.pending_sends().next(),
         )
     }
 }

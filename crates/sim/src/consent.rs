@@ -92,7 +92,7 @@ impl Said {
                     false => ledger.consents.agreed_ever(who.user, from),
                 };
                 if from != who.user && !agrees {
-                    let text = event.body.text();
+                    let text = event.body.words();
                     let what = format!("{} never agreed to hear {text} of {from}", who.user);
                     ledger.report(Kind::Consent, what);
                 }

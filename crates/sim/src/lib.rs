@@ -10,6 +10,7 @@
 //! The checkers watch from outside (`check`, `wire`). Each is shown to fail on a planted bug
 //! (`Plant`, tests/planted.rs): a checker that can't fail is a defect.
 
+mod acts;
 mod check;
 mod client;
 mod consent;

@@ -32,6 +32,12 @@ pub enum Plant {
     IgnoreConsent,
     /// The committer leaves accounts out of its batches.
     ForgetAccounts,
+    /// The committer writes another name below acts.
+    ForgeActs,
+    /// What was deleted is read as if it were not.
+    ReadDeleted,
+    /// The committer leaves out what lets old messages go.
+    NoExpiry,
     /// The outboxes have no caps.
     NoCaps,
     /// The store keeps another text than was delivered.

@@ -10,17 +10,17 @@ use hubbub_hub::{
     Arrival, Command, Delivery, Departure, Effect, Hub, HubConfig, Input, Notice, PasswordWork,
     Reply, Tag, Ticket,
 };
-use hubbub_protocol::frame::Page;
 use hubbub_protocol::line::{Line, LineBuffer};
 use hubbub_protocol::record::Record;
 use hubbub_protocol::{
-    CloseCode, Event, Instance, MonoMs, Now, Position, PrivatePolicy, ResumeToken, RoomAddress,
-    RoomId, SessionId,
+    CloseCode, Event, MonoMs, Now, Position, PrivatePolicy, ResumeToken, RoomAddress, RoomId,
+    SessionId, UserId,
 };
 use hubbub_server::admit::{Asked, Gate};
 use hubbub_server::door::{Door, Encoded, native::Native, plain::Plain};
 use hubbub_server::outbox::{Budget, Outbox, OutboxLimits};
 use hubbub_server::sniff::{Spoken, sniff};
+use hubbub_server::{Hits, Job};
 use hubbub_store::sqlite::{Durability, SqliteConfig, SqliteStore};
 use hubbub_store::{HistoryPage, Reader, Store, StoreError};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -46,6 +46,7 @@ pub(crate) enum Want {
 enum Item {
     Reply { session: SessionId, tag: Tag, reply: Reply },
     History { session: SessionId, tag: Tag, address: RoomAddress, page: HistoryPage },
+    Found { session: SessionId, tag: Tag, found: Hits },
     Deliver { room: RoomId, delivery: Delivery, except: Option<SessionId> },
     Subscribe { session: SessionId, room: RoomId },
     Unsubscribe { session: SessionId, room: RoomId },
@@ -53,25 +54,6 @@ enum Item {
     Live { session: SessionId, head: Position },
     Tell { session: SessionId, notice: Notice },
     Close { session: SessionId, code: CloseCode },
-}
-
-enum Job {
-    CatchUp {
-        session: SessionId,
-        after: Position,
-    },
-    History {
-        session: SessionId,
-        tag: Tag,
-        address: RoomAddress,
-        room: RoomId,
-        page: Page,
-        limit: u32,
-    },
-    Sends {
-        session: SessionId,
-        instance: Instance,
-    },
 }
 
 struct Conn {
@@ -99,6 +81,10 @@ pub(crate) struct Server {
     /// The batch that is being written, or failed.
     batch: Vec<Record>,
     jobs: VecDeque<Job>,
+    /// Who was welcomed where.
+    welcomed: BTreeMap<SessionId, UserId>,
+    /// Who has made which room, for the checker to take.
+    pub(crate) made: Vec<(RoomId, UserId)>,
     passwords: VecDeque<(SessionId, PasswordWork)>,
     budget: Arc<Budget>,
     opened: u32,
@@ -141,6 +127,8 @@ impl Server {
             newest: Ticket(0),
             batch: Vec::new(),
             jobs: VecDeque::new(),
+            welcomed: BTreeMap::new(),
+            made: Vec::new(),
             passwords: VecDeque::new(),
             budget: Budget::new(usize::MAX),
             opened: 0,
@@ -165,18 +153,25 @@ impl Server {
 
     fn carry_out(&mut self, effects: Vec<Effect>) {
         for effect in effects {
+            let effect = match Job::of(effect) {
+                Ok(job) => {
+                    self.job(job);
+                    continue;
+                }
+                Err(effect) => effect,
+            };
             match effect {
+                // A job, and taken above.
+                Effect::Read { .. }
+                | Effect::ReadHistory { .. }
+                | Effect::LoadMessage { .. }
+                | Effect::FindExpired { .. }
+                | Effect::Search { .. }
+                | Effect::LoadSends { .. } => {}
                 Effect::Persist { ticket, record } => {
                     self.newest = ticket;
                     self.records.push(self.altered(record));
                     self.wants.push(Want::Commit);
-                }
-                Effect::Read { session, after } => self.job(Job::CatchUp { session, after }),
-                Effect::ReadHistory { session, tag, address, room, page, limit } => {
-                    self.job(Job::History { session, tag, address, room, page, limit });
-                }
-                Effect::LoadSends { session, instance } => {
-                    self.job(Job::Sends { session, instance })
                 }
                 Effect::Deliver { room, delivery, except } => {
                     for lane in 0..LANES {
@@ -185,6 +180,7 @@ impl Server {
                     }
                 }
                 Effect::Reply { session, tag, reply } => {
+                    self.note_makers(session, &reply);
                     self.give(session.lane(), Item::Reply { session, tag, reply });
                 }
                 Effect::Subscribe { session, room } => {
@@ -212,6 +208,19 @@ impl Server {
                     self.give(session.lane(), Item::Close { session, code });
                 }
             }
+        }
+    }
+
+    /// Who makes a room owns it.
+    fn note_makers(&mut self, session: SessionId, reply: &Reply) {
+        match reply {
+            Reply::Welcome { user, .. } => {
+                self.welcomed.insert(session, user.id);
+            }
+            Reply::Joined { head, created: true, .. } => {
+                self.made.extend(self.welcomed.get(&session).map(|user| (head.room, *user)));
+            }
+            _ => {}
         }
     }
 
@@ -408,6 +417,10 @@ impl Server {
             }
             Item::History { session, tag, address, page } => {
                 self.say(session, |door, out| door.history(tag, &address, page, out));
+                self.answered(session);
+            }
+            Item::Found { session, tag, found } => {
+                self.say(session, |door, out| door.found(tag, found, out));
                 self.answered(session);
             }
             Item::Deliver { room, delivery, except } => self.deliver(lane, room, delivery, except),

@@ -6,6 +6,9 @@ use hubbub_protocol::frame::{CatchUp, LinkState, Retention, ServerFrame, Target}
 use hubbub_protocol::{RoomId, Seq};
 use std::collections::BTreeMap;
 
+/// Rooms whose owners let messages go.
+const CHANGING: [&str; 2] = ["short", "fleeting"];
+
 /// A place that the checker doesn't know: the next event is taken as it comes.
 const ANYWHERE: Seq = Seq(u64::MAX);
 
@@ -51,7 +54,8 @@ impl Wire {
                     }
                 }
                 // A private chat with a guest goes with the guest.
-                if *retention == Retention::Forever && matches!(target, Target::Room(_)) {
+                let is_kept = matches!(target, Target::Room(name) if !CHANGING.contains(&name.as_str()));
+                if *retention == Retention::Forever && is_kept {
                     ledger.durable.insert(head.room);
                 }
             }
@@ -95,7 +99,9 @@ impl Wire {
                 if self.rooms.get(&position.room).is_some_and(|stand| stand.live) => {
                     self.step(position.room, position.seq, true, "sent", ledger);
                 }
-            ServerFrame::Left { room, .. } | ServerFrame::Gone { room } => {
+            ServerFrame::Left { room, .. }
+            | ServerFrame::Gone { room }
+            | ServerFrame::Kicked { room, .. } => {
                 let name = room.as_str().to_owned();
                 if let Some(id) = self.names.remove(&name) {
                     self.rooms.remove(&id);

@@ -4,6 +4,7 @@ use crate::Plant;
 mod links;
 mod trouble;
 
+use crate::acts::Log;
 use crate::check::{Kind, Ledger, Violation};
 use crate::client::{Client, Identity};
 use crate::link::Link;
@@ -11,9 +12,9 @@ use crate::plain::PlainClient;
 use crate::server::{LIMITS, Server, Want};
 use hubbub_client::ConnectionState;
 use hubbub_hub::Ticket;
-use hubbub_protocol::frame::Page;
+use hubbub_protocol::frame::{Page, Retention};
 use hubbub_protocol::record::RoomKind;
-use hubbub_protocol::{Event, MonoMs, Now, ResumeToken, Seq, SessionId, UserId, WallMs, limits};
+use hubbub_protocol::{Event, MonoMs, Now, ResumeToken, Role, SessionId, UserId, WallMs, limits};
 use hubbub_simdisk::SimDisk;
 use hubbub_store::sqlite::{SqliteConfig, SqliteStore};
 use hubbub_store::{Store, StoreError};
@@ -60,6 +61,9 @@ pub struct Outcome {
 
 /// How long the world may take to settle when nothing goes wrong any more, in virtual milliseconds.
 const SETTLE_MS: u64 = 300_000;
+
+/// After this time everything has gone that is more than a room keeps, in virtual milliseconds.
+const EXPIRY_MS: u64 = 70_000;
 
 #[derive(Clone, Copy, Debug)]
 enum Step {
@@ -250,6 +254,7 @@ impl World {
             self.step(step);
             let served = self.server.as_ref().is_some_and(Server::is_idle);
             if served && self.clients.iter().all(Client::is_settled) {
+                self.expire();
                 return;
             }
         }
@@ -260,6 +265,14 @@ impl World {
             .map(Client::describe)
             .collect();
         self.ledger.report(Kind::Stuck, format!("after {SETTLE_MS} ms of calm: {waiting:?}"));
+    }
+
+    /// So much time passes that all goes that is too old.
+    fn expire(&mut self) {
+        let end = self.now + EXPIRY_MS;
+        while let Some(step) = self.next(end) {
+            self.step(step);
+        }
     }
 
     /// A last power cut, and then the store is compared with everything that was seen.
@@ -284,9 +297,16 @@ impl World {
         let accounts: BTreeMap<UserId, String> =
             snapshot.accounts.iter().map(|(a, _)| (a.id, a.name.to_string())).collect();
         self.ledger.compare_accounts(&accounts);
+        for (room, user, role) in snapshot.roles {
+            if role >= Role::Operator {
+                self.ledger.ranks.may_keep_order(room, user);
+            }
+        }
         for room in snapshot.rooms {
             let names = match &room.record.kind {
-                RoomKind::Named(name) | RoomKind::Group { name, .. } => vec![name.to_string()],
+                RoomKind::Named(name)
+                | RoomKind::Group { name, .. }
+                | RoomKind::Pin { name, .. } => vec![name.to_string()],
                 RoomKind::Private { sides, .. } => {
                     let name = |side| accounts.get(side).map(|name| format!("@{name}"));
                     sides.iter().filter_map(name).collect()
@@ -297,7 +317,7 @@ impl World {
             }
             let mut events: Vec<Event> = Vec::new();
             loop {
-                let last = events.last().map_or(Seq(0), |event| event.seq);
+                let last = events.last().map_or(room.floor, |event| event.seq);
                 let page = reader.page(room.record.id, Page::After(last), limits::PAGE)?;
                 events.extend(page.events);
                 if !page.more {
@@ -306,7 +326,19 @@ impl World {
             }
             kept.insert(room.record.id);
             self.outcome.kept += events.len();
-            self.ledger.compare(&names, room.record.id, &events);
+            let log = Log {
+                name: &names.join(" and "),
+                room: room.record.id,
+                floor: room.floor,
+                events: &events,
+            };
+            self.ledger.compare(&names, &log);
+            if let Retention::Messages(most) = room.record.retention
+                && events.len() > most as usize
+            {
+                let what = format!("{names:?} has {} events, and keeps {most}", events.len());
+                self.ledger.report(Kind::Expiry, what);
+            }
         }
         self.ledger.rooms_gone(&kept);
         Ok(())
@@ -334,6 +366,11 @@ impl World {
             Step::Restart => self.start_server(),
         }
         self.serve_wants();
+        if let Some(server) = &mut self.server {
+            for (room, user) in std::mem::take(&mut server.made) {
+                self.ledger.ranks.may_keep_order(room, user);
+            }
+        }
     }
 
     fn tick(&mut self) {

@@ -92,6 +92,21 @@ fn a_forgotten_account_is_seen() {
 }
 
 #[test]
+fn acts_above_ones_role_are_seen() {
+    finds(Plant::ForgeActs, &[Kind::Rank]);
+}
+
+#[test]
+fn deleted_words_that_come_back_are_seen() {
+    finds(Plant::ReadDeleted, &[Kind::Deleted]);
+}
+
+#[test]
+fn messages_that_stay_too_long_are_seen() {
+    finds(Plant::NoExpiry, &[Kind::Expiry]);
+}
+
+#[test]
 fn outboxes_without_caps_are_seen() {
     finds(Plant::NoCaps, &[Kind::Cap]);
 }

@@ -4,13 +4,15 @@
 //! system's temporary folder: which must be on the disk that is to be measured, not in memory.
 //!
 //! Each line: messages of one batch come from as many clients as there are, in turn, into 16 rooms.
-//! `commit` is the time of one call, with its fsync and now and then a checkpoint.
+//! `commit` is the time of one call, with its fsync and now and then a checkpoint. With `EDITS=1` in the
+//! environment each batch begins with an edit: then nothing of the old text may be in a file when the
+//! call returns.
 
 use hubbub_protocol::frame::Retention;
 use hubbub_protocol::record::{Record, RoomKind, RoomRecord};
 use hubbub_protocol::{
-    Author, Body, Counter, Epoch, Event, Instance, RoomId, RoomName, Seq, Text, UserId, UserName,
-    WallMs,
+    Author, Body, Counter, Epoch, Event, Instance, RoomId, RoomName, RoomSettings, Seq, Text,
+    UserId, UserName, WallMs,
 };
 use hubbub_store::sqlite::{Durability, SqliteConfig, SqliteStore};
 use hubbub_store::{Store, StoreError};
@@ -26,6 +28,8 @@ struct Load {
     text: Text,
     names: Vec<UserName>,
     sent: u64,
+    /// Whether each batch begins with an edit.
+    edits: bool,
 }
 
 impl Load {
@@ -37,6 +41,7 @@ impl Load {
             text: Text::parse(&"hello ".repeat(11)[..64]).ok()?,
             names: names.collect::<Option<_>>()?,
             sent: 0,
+            edits: false,
         })
     }
 
@@ -48,6 +53,7 @@ impl Load {
                 kind: RoomKind::Named(name),
                 retention: Retention::Forever,
                 created: WallMs(0),
+                settings: RoomSettings::default(),
             }))
         };
         (0..ROOMS).map(room).collect()
@@ -63,16 +69,21 @@ impl Load {
         let client = n % self.clients;
         // Instances are random, so their rows lie all over the tree.
         let spread = u128::from(client + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
+        let seq = 1 + n / ROOMS;
+        let body = match self.edits && n.is_multiple_of(self.batch) && seq > 1 {
+            true => Body::Edit { of: Seq(seq - 1), text: Some(self.text.clone()) },
+            false => Body::text(self.text.clone()),
+        };
         let event = Event {
             room: RoomId(1 << 32 | (n % ROOMS)),
             epoch: Epoch(1),
-            seq: Seq(1 + n / ROOMS),
+            seq: Seq(seq),
             time: WallMs(1_750_000_000_000 + n / 50),
             from: Author {
                 id: UserId(1 << 32 | client),
                 name: self.names[client as usize].clone(),
             },
-            body: Body::Text { text: self.text.clone() },
+            body,
         };
         let send = Some((Instance(spread.to_be_bytes()), Counter(1 + n / self.clients)));
         Record::Event { event: Arc::new(event), send }
@@ -141,7 +152,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             if std::env::var("UNSAFE").is_ok() {
                 config.durability = Durability::Unsafe;
             }
-            let load = Load::new(batch, clients).ok_or("a name or text is not valid")?;
+            let mut load = Load::new(batch, clients).ok_or("a name or text is not valid")?;
+            load.edits = std::env::var("EDITS").is_ok();
             writeln!(out, "{}", measure(config, load, Duration::from_secs(seconds))?)?;
         }
     }

@@ -3,8 +3,10 @@
 //! Failures panic, as in any test.
 
 mod make;
+mod messages;
 mod people;
 mod random;
+mod rooms;
 mod suite;
 
 use crate::Store;
@@ -20,7 +22,9 @@ pub trait Place {
 /// # Panics
 /// When the backend does something else than the [`Store`] trait says.
 pub fn all(make: &mut dyn FnMut() -> Box<dyn Place>) {
-    for (name, test) in suite::TESTS.iter().chain(people::TESTS) {
+    for (name, test) in
+        suite::TESTS.iter().chain(people::TESTS).chain(rooms::TESTS).chain(messages::TESTS)
+    {
         tracing::info!(name, "conformance");
         test(&mut *make());
     }

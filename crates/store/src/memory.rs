@@ -1,18 +1,25 @@
 //! A store in memory, for tests and simulations of what lies above. The slow and obvious twin of
 //! [`crate::sqlite`]: the two are compared with each other.
 
-use crate::{HistoryPage, Loaded, Reader, Store, StoreError};
+mod change;
+
+use crate::search::Sieve;
+use crate::{HistoryPage, Indexer, Loaded, Message, Reader, Store, StoreError};
+use change::Change;
 use hubbub_protocol::account::{
     AccountRecord, Credential, InviteRecord, LoginRecord, PlaceRecord, RequestRecord,
 };
 use hubbub_protocol::audit::AuditEntry;
 use hubbub_protocol::frame::Page;
+use hubbub_protocol::frame::ReactionEntry;
 use hubbub_protocol::record::{Record, RoomRecord, SendRecord, Snapshot, StoredRoom};
+use hubbub_protocol::room::RestrictionRecord;
+use hubbub_protocol::search::{Found, Query};
 use hubbub_protocol::{
-    Counter, Epoch, Event, Instance, InviteId, LoginId, Position, RoomId, Seq, UserId, WallMs,
-    limits,
+    Author, Counter, Epoch, Event, Instance, InviteId, LoginId, Position, Reaction, Role, RoomId,
+    Seq, ServerKey, UserId, UserName, WallMs, limits,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What a [`MemoryStore`] writes on: outlives it, so that a test can "restart" on the same data.
@@ -32,12 +39,15 @@ impl MemoryDisk {
 }
 
 type RequestKey = (UserId, UserId, Option<RoomId>);
+type ReactionKey = (RoomId, Seq, Reaction, UserId);
 
 #[derive(Default)]
 struct Data {
     epoch: Epoch,
     rooms: BTreeMap<RoomId, RoomRecord>,
     events: BTreeMap<(RoomId, Seq), Arc<Event>>,
+    /// The order of all rooms' events together. Those that have gone stay in it.
+    order: BTreeMap<u64, (RoomId, Seq)>,
     sends: BTreeMap<(Instance, Counter), (Position, WallMs)>,
     accounts: BTreeMap<UserId, AccountRecord>,
     /// By user and kind.
@@ -48,6 +58,13 @@ struct Data {
     blocks: BTreeMap<(UserId, UserId), ()>,
     invites: BTreeMap<InviteId, InviteRecord>,
     audit: BTreeMap<u64, AuditEntry>,
+    /// The last event that has gone, where one has.
+    floors: BTreeMap<RoomId, (Seq, Epoch)>,
+    /// By room, message, what and who: with which event it began, and what who was called then.
+    reactions: BTreeMap<ReactionKey, (Seq, UserName)>,
+    roles: BTreeMap<(RoomId, UserId), Role>,
+    restrictions: BTreeMap<u64, RestrictionRecord>,
+    server_key: Option<ServerKey>,
     fail_next: bool,
 }
 
@@ -57,21 +74,55 @@ impl Data {
         self.events.range((room, Seq(0))..=(room, Seq(u64::MAX))).map(|(_, event)| event)
     }
 
-    fn snapshot(&self) -> Snapshot {
+    fn stored_rooms(&self) -> Vec<StoredRoom> {
         let stored = |record: &RoomRecord| {
-            let head = self.log(record.id).next_back();
-            StoredRoom {
-                record: record.clone(),
-                head_epoch: head.map_or(Epoch(0), |event| event.epoch),
-                head_seq: head.map_or(Seq(0), |event| event.seq),
-            }
+            let newest = self.log(record.id).next_back().map(|event| (event.seq, event.epoch));
+            let floor = self.floors.get(&record.id).copied();
+            let (head_seq, head_epoch) = newest.max(floor).unwrap_or_default();
+            let floor = floor.unwrap_or_default().0;
+            StoredRoom { record: record.clone(), head_epoch, head_seq, floor }
         };
+        self.rooms.values().map(stored).collect()
+    }
+
+    /// The different reactions to a message.
+    fn reactions_to(&self, room: RoomId, seq: Seq) -> BTreeSet<Reaction> {
+        let here = |key: &&ReactionKey| key.0 == room && key.1 == seq;
+        self.reactions.keys().filter(here).map(|key| key.2.clone()).collect()
+    }
+
+    /// One reaction to a message, and with which event it began.
+    fn reaction_entry(
+        &self,
+        room: RoomId,
+        seq: Seq,
+        reaction: Reaction,
+        me: UserId,
+    ) -> (Seq, ReactionEntry) {
+        let here = |key: &ReactionKey| (key.0, key.1) == (room, seq) && key.2 == reaction;
+        let mut all: Vec<_> = self
+            .reactions
+            .iter()
+            .filter(|(key, _)| here(key))
+            .map(|(key, (event, name))| (*event, Author { id: key.3, name: name.clone() }))
+            .collect();
+        all.sort_by_key(|(event, author)| (*event, author.id));
+        let began = all.first().map_or(Seq(0), |(event, _)| *event);
+        let count = all.len() as u32;
+        let mine = all.iter().any(|(_, author)| author.id == me);
+        let users = all.into_iter().map(|(_, author)| author).take(limits::REACTION_NAMES);
+        (began, ReactionEntry { seq, reaction, count, users: users.collect(), mine })
+    }
+
+    fn snapshot(&self) -> Snapshot {
         let credentials = |user| {
             let all = self.credentials.range((user, 0)..=(user, u8::MAX));
             all.map(|(_, credential)| credential.clone()).collect()
         };
         Snapshot {
-            rooms: self.rooms.values().map(stored).collect(),
+            roles: self.roles.iter().map(|(&(room, user), &role)| (room, user, role)).collect(),
+            restrictions: self.restrictions.values().cloned().collect(),
+            rooms: self.stored_rooms(),
             accounts: self
                 .accounts
                 .values()
@@ -117,6 +168,14 @@ impl MemoryStore {
 }
 
 impl Store for MemoryStore {
+    fn server_key(&mut self, fresh: ServerKey) -> Result<ServerKey, StoreError> {
+        self.write(|data| Ok(data.server_key.get_or_insert(fresh).clone()))
+    }
+
+    fn indexer(&self) -> Result<Box<dyn Indexer>, StoreError> {
+        Ok(Box::new(NoIndex))
+    }
+
     fn load(&mut self) -> Result<Loaded, StoreError> {
         if self.failed {
             return Err(StoreError::Unrecovered);
@@ -134,7 +193,7 @@ impl Store for MemoryStore {
 
     fn commit(&mut self, batch: &[Record]) -> Result<(), StoreError> {
         self.write(|data| {
-            let mut change = Change { data, undo: Vec::new() };
+            let mut change = Change::new(data);
             let result = batch.iter().try_for_each(|record| change.apply(record));
             match result {
                 Ok(()) => data.prune(batch),
@@ -161,152 +220,6 @@ impl Store for MemoryStore {
     }
 }
 
-fn twice(what: &str) -> StoreError {
-    StoreError::Backend(format!("memory: {what} is there already"))
-}
-
-type Undo = Box<dyn FnOnce(&mut Data)>;
-
-/// A batch under way: what it changes, and how to take each change back.
-struct Change<'d> {
-    data: &'d mut Data,
-    undo: Vec<Undo>,
-}
-
-/// Sets or removes an entry, and returns what was there.
-fn put<K: Ord, V>(map: &mut BTreeMap<K, V>, key: K, value: Option<V>) -> Option<V> {
-    match value {
-        Some(value) => map.insert(key, value),
-        None => map.remove(&key),
-    }
-}
-
-/// The keys of a map for which something is true.
-fn keys<K: Copy, V>(map: &BTreeMap<K, V>, wanted: impl Fn(&K, &V) -> bool) -> Vec<K> {
-    map.iter().filter(|(key, value)| wanted(key, value)).map(|(key, _)| *key).collect()
-}
-
-/// Numbers that a client gives are held to what SQLite takes.
-fn fits(what: &str, number: u64) -> Result<(), StoreError> {
-    match i64::try_from(number) {
-        Ok(_) => Ok(()),
-        Err(_) => Err(StoreError::Backend(format!("memory: {what} {number} >= 2^63"))),
-    }
-}
-
-impl Change<'_> {
-    fn put<K, V>(&mut self, map: fn(&mut Data) -> &mut BTreeMap<K, V>, key: K, value: Option<V>)
-    where
-        K: Ord + Clone + 'static,
-        V: 'static,
-    {
-        let before = put(map(self.data), key.clone(), value);
-        self.undo.push(Box::new(move |data| drop(put(map(data), key, before))));
-    }
-
-    fn take_back(self) {
-        self.undo.into_iter().rev().for_each(|undo| undo(self.data));
-    }
-
-    fn apply(&mut self, record: &Record) -> Result<(), StoreError> {
-        match record {
-            Record::Room(room) => {
-                let mut room = room.clone();
-                if let Some(there) = self.data.rooms.get(&room.id) {
-                    room = RoomRecord { kind: room.kind, ..there.clone() };
-                }
-                self.put(|data| &mut data.rooms, room.id, Some(room));
-            }
-            Record::Event { event, send } => self.event(event, *send)?,
-            Record::RoomGone(id) => self.room_gone(*id),
-            Record::Account(account) => {
-                self.put(|data| &mut data.accounts, account.id, Some(account.clone()));
-            }
-            Record::Credentials { user, credentials } => {
-                for key in keys(&self.data.credentials, |key, _| key.0 == *user) {
-                    self.put(|data| &mut data.credentials, key, None);
-                }
-                for credential in credentials.iter() {
-                    let key = (*user, credential.kind as u8);
-                    self.put(|data| &mut data.credentials, key, Some(credential.clone()));
-                }
-            }
-            Record::Login(login) => {
-                self.put(|data| &mut data.logins, login.id, Some(login.clone()));
-            }
-            Record::LoginGone(login) => self.put(|data| &mut data.logins, *login, None),
-            Record::Place(place) => {
-                fits("event", place.read.0)?;
-                fits("event", place.heard.1.0)?;
-                let key = (place.user, place.room);
-                self.put(|data| &mut data.places, key, Some(place.clone()));
-            }
-            Record::PlaceGone { user, room } => {
-                self.put(|data| &mut data.places, (*user, *room), None);
-            }
-            Record::Request(request) => {
-                let key = (request.from, request.to, request.group);
-                self.put(|data| &mut data.requests, key, Some(*request));
-            }
-            Record::RequestGone(request) => {
-                let key = (request.from, request.to, request.group);
-                self.put(|data| &mut data.requests, key, None);
-            }
-            Record::Block { user, blocked, on } => {
-                self.put(|data| &mut data.blocks, (*user, *blocked), on.then_some(()));
-            }
-            Record::Invite(invite) => {
-                self.put(|data| &mut data.invites, invite.id, Some(invite.clone()));
-            }
-            Record::InviteGone(invite) => self.put(|data| &mut data.invites, *invite, None),
-            Record::Audit(entry) => {
-                if !self.data.audit.contains_key(&entry.id) {
-                    self.put(|data| &mut data.audit, entry.id, Some(entry.clone()));
-                }
-            }
-            Record::AuditTrim { before } => {
-                let old = keys(&self.data.audit, |_, entry| entry.time < *before);
-                for id in old.into_iter().take(crate::AUDIT_TRIM as usize) {
-                    self.put(|data| &mut data.audit, id, None);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn event(
-        &mut self,
-        event: &Arc<Event>,
-        send: Option<(Instance, Counter)>,
-    ) -> Result<(), StoreError> {
-        let key = (event.room, event.seq);
-        if self.data.events.contains_key(&key) {
-            return Err(twice(&format!("event {} of room {}", event.seq, event.room)));
-        }
-        self.put(|data| &mut data.events, key, Some(event.clone()));
-        let Some(key) = send else { return Ok(()) };
-        fits("counter", key.1.0)?;
-        if self.data.sends.contains_key(&key) {
-            return Err(twice(&format!("send {} of an instance", key.1)));
-        }
-        self.put(|data| &mut data.sends, key, Some((event.position(), event.time)));
-        Ok(())
-    }
-
-    fn room_gone(&mut self, id: RoomId) {
-        self.put(|data| &mut data.rooms, id, None);
-        for seq in self.data.log(id).map(|event| event.seq).collect::<Vec<_>>() {
-            self.put(|data| &mut data.events, (id, seq), None);
-        }
-        for key in keys(&self.data.places, |key, _| key.1 == id) {
-            self.put(|data| &mut data.places, key, None);
-        }
-        for key in keys(&self.data.requests, |key, _| key.2 == Some(id)) {
-            self.put(|data| &mut data.requests, key, None);
-        }
-    }
-}
-
 impl Data {
     fn prune(&mut self, batch: &[Record]) {
         for record in batch {
@@ -322,6 +235,15 @@ impl Data {
     }
 }
 
+/// What memory has is found without an index.
+struct NoIndex;
+
+impl Indexer for NoIndex {
+    fn step(&mut self) -> Result<bool, StoreError> {
+        Ok(false)
+    }
+}
+
 struct MemoryReader(MemoryDisk);
 
 /// The newest `limit` of these events, which come newest first, in the order in which they happened.
@@ -334,6 +256,80 @@ fn last<'a>(events: impl Iterator<Item = &'a Arc<Event>>, limit: usize) -> (Vec<
 }
 
 impl Reader for MemoryReader {
+    fn message(
+        &mut self,
+        room: RoomId,
+        seq: Seq,
+        reacted: Option<(UserId, &Reaction)>,
+    ) -> Result<Option<Message>, StoreError> {
+        let data = self.0.lock();
+        let Some(event) = data.events.get(&(room, seq)) else { return Ok(None) };
+        let others = data
+            .reactions_to(room, seq)
+            .into_iter()
+            .filter(|reaction| reacted.is_none_or(|(_, asked)| reaction != asked));
+        let reactions = others.count() as u32;
+        let has_reacted = reacted.is_some_and(|(user, reaction)| {
+            data.reactions.contains_key(&(room, seq, reaction.clone(), user))
+        });
+        Ok(Some(Message { event: (**event).clone(), reactions, has_reacted }))
+    }
+
+    fn reactions(
+        &mut self,
+        room: RoomId,
+        first: Seq,
+        last: Seq,
+        me: UserId,
+    ) -> Result<Vec<ReactionEntry>, StoreError> {
+        let data = self.0.lock();
+        let messages: BTreeSet<Seq> =
+            data.reactions.keys().filter(|key| key.0 == room).map(|key| key.1).collect();
+        let mut found = Vec::new();
+        for seq in messages.into_iter().filter(|seq| (first..=last).contains(seq)) {
+            let mut entries: Vec<_> = data
+                .reactions_to(room, seq)
+                .into_iter()
+                .map(|reaction| data.reaction_entry(room, seq, reaction, me))
+                .collect();
+            entries.sort_by_key(|(began, _)| *began);
+            found.extend(entries.into_iter().map(|(_, entry)| entry));
+        }
+        Ok(found)
+    }
+
+    fn expired(&mut self, room: RoomId, before: WallMs) -> Result<Option<Seq>, StoreError> {
+        let data = self.0.lock();
+        let oldest = data.log(room).take(limits::TRIM_EVENTS as usize);
+        Ok(oldest.take_while(|event| event.time < before).last().map(|event| event.seq))
+    }
+
+    fn rooms(&mut self) -> Result<Vec<StoredRoom>, StoreError> {
+        Ok(self.0.lock().stored_rooms())
+    }
+
+    fn search(&mut self, query: &Query) -> Result<Found, StoreError> {
+        let sieve = Sieve::new(query);
+        if sieve.is_blocked() {
+            return Ok(Found::default());
+        }
+        let data = self.0.lock();
+        let is_wanted = |place: &u64, event: &Event| {
+            query.before.is_none_or(|before| *place < before) && sieve.passes(event)
+        };
+        let newest_first = data.order.iter().rev();
+        let mut events: Vec<(u64, Event)> = newest_first
+            .filter_map(|(place, key)| Some((*place, data.events.get(key)?)))
+            .filter(|(place, event)| is_wanted(place, event))
+            .take(query.limit as usize + 1)
+            .map(|(place, event)| (place, (**event).clone()))
+            .collect();
+        let more = events.len() > query.limit as usize;
+        events.truncate(query.limit as usize);
+        let next = events.last().filter(|_| more).map(|(place, _)| *place);
+        Ok(Found { events, next, behind: false })
+    }
+
     fn page(&mut self, room: RoomId, page: Page, limit: u32) -> Result<HistoryPage, StoreError> {
         let data = self.0.lock();
         let newest_first = || data.log(room).rev();
@@ -354,7 +350,7 @@ impl Reader for MemoryReader {
                 (events, more)
             }
         };
-        Ok(HistoryPage { events, more })
+        Ok(HistoryPage { events, more, reactions: Vec::new() })
     }
 
     fn epoch_at(&mut self, room: RoomId, seq: Seq) -> Result<Option<Epoch>, StoreError> {

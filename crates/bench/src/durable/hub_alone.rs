@@ -100,7 +100,7 @@ impl Drop for HubAlone {
 
 impl Way for HubAlone {
     fn send(&mut self, session: usize, counter: u64, text: &str) -> Result<()> {
-        let body = Body::Text { text: Text::parse(text)? };
+        let body = Body::text(Text::parse(text)?);
         let counter = Some(Counter(counter));
         let command =
             Command::Send { address: self.addresses[session].clone(), body, counter, hold: false };
@@ -149,7 +149,12 @@ impl Shared {
             entry: None,
         };
         let address = RoomAddress::Room(room.clone());
-        let join = Command::Join { address, after: None, retention: Some(Retention::Forever) };
+        let join = Command::Join {
+            address,
+            after: None,
+            retention: Some(Retention::Forever),
+            secret: None,
+        };
         for command in [hello, join] {
             self.drive(Input::Command { session, tag: None, command });
         }

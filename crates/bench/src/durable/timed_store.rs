@@ -40,6 +40,17 @@ impl TimedStore {
 }
 
 impl Store for TimedStore {
+    fn server_key(
+        &mut self,
+        fresh: hubbub_protocol::ServerKey,
+    ) -> Result<hubbub_protocol::ServerKey, StoreError> {
+        self.inner.server_key(fresh)
+    }
+
+    fn indexer(&self) -> Result<Box<dyn hubbub_store::Indexer>, StoreError> {
+        self.inner.indexer()
+    }
+
     fn load(&mut self) -> Result<Loaded, StoreError> {
         self.inner.load()
     }

@@ -1,11 +1,11 @@
 //! What the handle asks of the task, and how the task does it.
 
 use super::{ClientError, task::Task};
-use crate::config::{AskError, Enter};
+use crate::config::{AskError, Enter, Pass};
 use crate::core::Core;
 use crate::event::{ClientEvent, RequestId};
 use hubbub_protocol::frame::MessageKind;
-use hubbub_protocol::{Position, RoomAddress, RoomName, UserName};
+use hubbub_protocol::{Position, RoomAddress, RoomName, Seq, UserName};
 use std::time::Duration;
 use tokio::{sync::oneshot, time::Instant};
 
@@ -19,13 +19,42 @@ pub(super) type Asking = Box<dyn FnOnce(&mut Core) -> Result<RequestId, AskError
 
 /// What the handle asks of the task.
 pub(super) enum Command {
-    Send { to: RoomAddress, text: String, kind: MessageKind, answer: Answer<Position> },
-    Join { conversation: RoomAddress, answer: Answer<RoomAddress> },
-    Leave { room: RoomName, answer: Answer<()> },
-    Ask { asking: Asking, answer: Answer<ClientEvent> },
-    SetName { name: UserName, answer: Answer<()> },
-    SetLogin { name: UserName, enter: Enter, answer: Answer<()> },
-    Logout { answer: Answer<()> },
+    Send {
+        to: RoomAddress,
+        text: String,
+        kind: MessageKind,
+        reply: Option<Seq>,
+        answer: Answer<Position>,
+    },
+    Join {
+        conversation: RoomAddress,
+        answer: Answer<RoomAddress>,
+    },
+    JoinWith {
+        room: RoomName,
+        pass: Pass,
+        answer: Answer<RoomAddress>,
+    },
+    Leave {
+        room: RoomName,
+        answer: Answer<()>,
+    },
+    Ask {
+        asking: Asking,
+        answer: Answer<ClientEvent>,
+    },
+    SetName {
+        name: UserName,
+        answer: Answer<()>,
+    },
+    SetLogin {
+        name: UserName,
+        enter: Enter,
+        answer: Answer<()>,
+    },
+    Logout {
+        answer: Answer<()>,
+    },
     Quit,
 }
 
@@ -33,16 +62,25 @@ impl Task {
     /// Does what the program wants. `None`: nobody is left who could want more.
     pub(super) fn command(&mut self, command: Option<Command>) {
         match command {
-            Some(Command::Send { to, text, kind, answer }) => {
-                match self.core.send(&to, &text, kind) {
+            Some(Command::Send { to, text, kind, reply, answer }) => {
+                match self.core.say(&to, &text, kind, reply) {
                     Ok(local) => drop(self.waiters.sends.insert(local, answer)),
                     Err(error) => drop(answer.send(Err(error.into()))),
                 }
             }
             Some(Command::Join { conversation, answer }) => match self.core.join(&conversation) {
-                Ok(()) => self.waiters.joins.push((conversation, answer)),
+                Ok(()) => self.waiters.joins.push((conversation, None, answer)),
                 Err(error) => drop(answer.send(Err(error.into()))),
             },
+            Some(Command::JoinWith { room, pass, answer }) => {
+                match self.core.join_with(&room, pass.clone()) {
+                    Ok(()) => {
+                        let asked = RoomAddress::Room(room);
+                        self.waiters.joins.push((asked, Some(pass), answer));
+                    }
+                    Err(error) => drop(answer.send(Err(error.into()))),
+                }
+            }
             Some(Command::Leave { room, answer }) => {
                 self.core.leave(&room);
                 let _ = answer.send(Ok(()));

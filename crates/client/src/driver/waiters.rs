@@ -1,6 +1,7 @@
 //! Who waits for which answer: turns events into the results of the handle's methods.
 
 use super::{ClientError, commands::Answer};
+use crate::config::Pass;
 use crate::event::{ClientEvent, LocalId, RequestId, SendState};
 use hubbub_protocol::{Position, RoomAddress};
 use std::collections::HashMap;
@@ -9,7 +10,7 @@ use std::collections::HashMap;
 pub(super) struct Waiters {
     pub(super) sends: HashMap<LocalId, Answer<Position>>,
     pub(super) asks: HashMap<RequestId, Answer<ClientEvent>>,
-    pub(super) joins: Vec<(RoomAddress, Answer<RoomAddress>)>,
+    pub(super) joins: Vec<(RoomAddress, Option<Pass>, Answer<RoomAddress>)>,
 }
 
 impl Waiters {
@@ -25,10 +26,10 @@ impl Waiters {
                 let refused = ClientError::Refused { code, next, text };
                 answer(self.sends.remove(local), Err(refused));
             }
-            ClientEvent::Joined { conversation, asked, .. } => {
-                self.answer_joins(asked, &Ok(conversation.clone()));
+            ClientEvent::Joined { conversation, asked, pass, .. } => {
+                self.answer_joins(asked, pass.as_ref(), &Ok(conversation.clone()));
             }
-            ClientEvent::Refused { request, conversation, code, next, text } => {
+            ClientEvent::Refused { request, conversation, pass, code, next, text } => {
                 let (code, next, text) = (*code, *next, text.clone());
                 let refused = ClientError::Refused { code, next, text };
                 if let Some(waiting) = request.and_then(|request| self.asks.remove(&request)) {
@@ -36,7 +37,7 @@ impl Waiters {
                     return None;
                 }
                 if let Some(asked) = conversation {
-                    self.answer_joins(asked, &Err(refused));
+                    self.answer_joins(asked, pass.as_ref(), &Err(refused));
                 }
             }
             ClientEvent::RequestLost { request } => {
@@ -46,6 +47,11 @@ impl Waiters {
             ClientEvent::HistoryPage { request, .. }
             | ClientEvent::RoomList { request, .. }
             | ClientEvent::UserList { request, .. }
+            | ClientEvent::MemberList { request, .. }
+            | ClientEvent::Info { request, .. }
+            | ClientEvent::RoleList { request, .. }
+            | ClientEvent::RestrictionList { request, .. }
+            | ClientEvent::Found { request, .. }
             | ClientEvent::LoginList { request, .. }
             | ClientEvent::LinkList { request, .. }
             | ClientEvent::Done { request }
@@ -62,9 +68,16 @@ impl Waiters {
         Some(event)
     }
 
-    fn answer_joins(&mut self, asked: &RoomAddress, result: &Result<RoomAddress, ClientError>) {
-        let waiting = self.joins.extract_if(.., |(address, _)| same_name(address, asked));
-        waiting.for_each(|(_, waiting)| answer(Some(waiting), result.clone()));
+    fn answer_joins(
+        &mut self,
+        asked: &RoomAddress,
+        pass: Option<&Pass>,
+        result: &Result<RoomAddress, ClientError>,
+    ) {
+        let waiting = self.joins.extract_if(.., |(address, with, _)| {
+            same_name(address, asked) && with.as_ref() == pass
+        });
+        waiting.for_each(|(.., waiting)| answer(Some(waiting), result.clone()));
     }
 
     /// No more answers will come.
@@ -72,7 +85,7 @@ impl Waiters {
         let ended = || ClientError::Ended { text: text.to_owned() };
         self.sends.drain().for_each(|(_, waiting)| answer(Some(waiting), Err(ended())));
         self.asks.drain().for_each(|(_, waiting)| answer(Some(waiting), Err(ended())));
-        self.joins.drain(..).for_each(|(_, waiting)| answer(Some(waiting), Err(ended())));
+        self.joins.drain(..).for_each(|(.., waiting)| answer(Some(waiting), Err(ended())));
     }
 }
 

@@ -23,6 +23,24 @@ pub fn limits(sends_in_flight: u32) -> Limits {
     Limits { frame_bytes: 65_536, text_bytes: 4096, text_lines: 100, sends_in_flight, page: 100 }
 }
 
+fn slow_room() -> RoomInfo {
+    RoomInfo {
+        sort: RoomSort::Room,
+        retention: Retention::Forever,
+        topic: None,
+        description: None,
+        invite_only: false,
+        key: false,
+        moderated: false,
+        secret: false,
+        member_limit: None,
+        slow_s: 1,
+        pinned: Vec::new(),
+        role: None,
+        created: WallMs(0),
+    }
+}
+
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum RoomKey {
     Named(String),
@@ -55,6 +73,8 @@ pub struct Faults {
     pub away_full: u8,
     /// In a hundred joins.
     pub join_busy: u8,
+    /// Everybody waits so long between two messages in a room, in milliseconds.
+    pub slow_ms: u64,
     /// Positions farther back than this are too old.
     pub too_old: Option<u64>,
 }
@@ -70,6 +90,9 @@ pub struct Server {
     windows: BTreeMap<Instance, BTreeMap<u64, (Position, WallMs)>>,
     next: u64,
     pub random: fastrand::Rng,
+    pub now: MonoMs,
+    /// In slow mode: when somebody may speak again.
+    spoke: BTreeMap<(RoomId, String), MonoMs>,
 }
 
 impl Server {
@@ -85,6 +108,8 @@ impl Server {
             windows: BTreeMap::new(),
             next: 1,
             random: fastrand::Rng::with_seed(seed),
+            now: MonoMs(0),
+            spoke: BTreeMap::new(),
         }
     }
 
@@ -123,10 +148,20 @@ impl Server {
     }
 
     fn error(&mut self, session: u64, id: Option<u64>, code: ErrorCode) {
+        self.error_until(session, id, code, None);
+    }
+
+    fn error_until(
+        &mut self,
+        session: u64,
+        id: Option<u64>,
+        code: ErrorCode,
+        wait_ms: Option<u64>,
+    ) {
         let text = format!("{code:?}");
         self.out(
             session,
-            ServerFrame::Error { id, code, next: code.next(), text, suggestion: None },
+            ServerFrame::Error { id, code, next: code.next(), text, suggestion: None, wait_ms },
         );
     }
 
@@ -152,7 +187,7 @@ impl Server {
                 }
                 self.out(session, ServerFrame::Left { id, room: RoomName::known(&room).unwrap() });
             }
-            Request::Send { target, text, kind, counter } => {
+            Request::Send { target, text, kind, counter, reply: _ } => {
                 self.send(session, id, target, &text, kind, counter.unwrap());
             }
             Request::Accept { user } => self.decide(session, id, |s, me| s.accept(me, &user)),
@@ -223,6 +258,7 @@ impl Server {
                 .map(|(user, _)| user.name.clone())
         });
         let welcome = ServerFrame::Welcome {
+            highlights: Vec::new(),
             id,
             version: 1,
             server: "model".into(),
@@ -299,6 +335,7 @@ impl Server {
         self.out(
             session,
             ServerFrame::Joined {
+                info: (self.faults.slow_ms > 0).then(|| Box::new(slow_room())),
                 id,
                 target,
                 head,
@@ -350,6 +387,15 @@ impl Server {
         if matches!(target, Target::Room(_)) && !self.members.contains(&(found, me.id)) {
             return self.error(session, id, ErrorCode::NotMember);
         }
+        if self.faults.slow_ms > 0 && matches!(target, Target::Room(_)) {
+            let key = (found, me.name.to_string());
+            let next = self.spoke.get(&key).copied().unwrap_or_default();
+            if self.now < next {
+                let wait_ms = Some(next.0 - self.now.0);
+                return self.error_until(session, id, ErrorCode::TooFast, wait_ms);
+            }
+            self.spoke.insert(key, self.now.plus(self.faults.slow_ms));
+        }
         let failed = self.chance(self.faults.not_stored);
         if failed && self.random.bool() {
             self.epoch += 1;
@@ -358,8 +404,8 @@ impl Server {
         let time = WallMs(self.fresh());
         let text = Text::parse(text).unwrap();
         let body = match kind {
-            MessageKind::Text => Body::Text { text },
-            MessageKind::Action => Body::Action { text },
+            MessageKind::Text => Body::text(text),
+            MessageKind::Action => Body::action(text),
         };
         let (epoch, seq) = (Epoch(self.epoch), Seq(self.head(found) + 1));
         let event = Event { room: found, epoch, seq, time, from: me, body };

@@ -33,7 +33,7 @@ pub fn at(seq: u64) -> Position {
 
 pub fn event(seq: u64, from: &str, text: &str) -> Event {
     let from = author(if from == "ann" { 1 } else { 2 }, from);
-    let body = Body::Text { text: Text::parse(text).unwrap() };
+    let body = Body::text(Text::parse(text).unwrap());
     Event { room: RoomId(9), epoch: Epoch(1), seq: Seq(seq), time: WallMs(seq), from, body }
 }
 
@@ -44,7 +44,14 @@ pub fn message(seq: u64, from: &str) -> ServerFrame {
 
 pub fn error(id: u64, code: ErrorCode) -> ServerFrame {
     let text = "no".into();
-    ServerFrame::Error { id: Some(id), code, next: code.next(), text, suggestion: None }
+    ServerFrame::Error {
+        id: Some(id),
+        code,
+        next: code.next(),
+        text,
+        suggestion: None,
+        wait_ms: None,
+    }
 }
 
 pub fn sent(id: u64, position: Position, repeated: bool) -> ServerFrame {
@@ -54,6 +61,7 @@ pub fn sent(id: u64, position: Position, repeated: bool) -> ServerFrame {
 /// The welcome of a guest, ann.
 pub fn welcome(id: u64) -> ServerFrame {
     ServerFrame::Welcome {
+        highlights: Vec::new(),
         id: Some(id),
         version: 1,
         server: "test".into(),
@@ -133,6 +141,7 @@ impl Script {
         let head = at(head);
         let id = Some(id);
         self.get(ServerFrame::Joined {
+            info: None,
             id,
             target,
             head,

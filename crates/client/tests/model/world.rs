@@ -161,6 +161,7 @@ impl World {
 
     fn pass(&mut self, at: usize, ms: u64) {
         self.now = self.now.plus(ms);
+        self.server.now = self.now;
         let core = &mut self.people[at].core;
         core.handle_timeout(self.now);
         if core.connection() == ConnectionState::Dead {
@@ -170,7 +171,8 @@ impl World {
 
     /// The network heals: everything that is under way arrives.
     pub fn settle(&mut self) {
-        self.server.faults = Faults::default();
+        let slow_ms = self.server.faults.slow_ms;
+        self.server.faults = Faults { slow_ms, ..Faults::default() };
         for _ in 0..200 {
             let mut moved = true;
             while std::mem::take(&mut moved) {
@@ -194,7 +196,7 @@ impl World {
     pub fn check(&self) {
         let mut places: BTreeMap<&str, Vec<Position>> = BTreeMap::new();
         for event in self.server.rooms.iter().flat_map(|room| &room.events) {
-            places.entry(event.body.text().as_str()).or_default().push(event.position());
+            places.entry(event.body.words()).or_default().push(event.position());
         }
         for person in &self.people {
             assert_eq!(person.core.violations(), 0, "{}", person.name);

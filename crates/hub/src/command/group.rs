@@ -2,6 +2,7 @@
 
 use super::Caller;
 use crate::hub::Hub;
+use crate::order::Rank;
 use crate::room::Room;
 use crate::sequencer::cannot_store;
 use crate::ties::Side;
@@ -27,6 +28,10 @@ impl Hub {
         if self.is_account(caller.user) && self.sequencer.has_failed() {
             return Err(cannot_store());
         }
+        if name.as_str().contains('~') {
+            let text = "A name with ~ is that of a room with a PIN. Take another name.";
+            return Err(Refusal::new(ErrorCode::RoomInvalid, text));
+        }
         let kind = RoomKind::Group { name: name.clone(), owner: caller.user };
         let id = self.make_room(caller.now, name, kind, retention)?;
         self.become_member(caller, id, effects);
@@ -42,14 +47,15 @@ impl Hub {
         Err(Refusal::new(ErrorCode::Limit, text))
     }
 
-    fn owned_group(&self, user: UserId, name: &RoomName) -> Result<&Room, Refusal> {
+    /// A room into which one may invite: into one that is only for the invited, who keeps order there.
+    fn room_to_invite(&self, user: UserId, name: &RoomName) -> Result<&Room, Refusal> {
         let room = self.joined_room(user, name)?;
-        if room.owner() != Some(user) {
-            let text = match room.owner().and_then(|owner| self.users.get(&owner)) {
-                Some(owner) => format!("Only {}, who owns {name}, can do that.", owner.name),
-                None => format!("{name} is no group: everybody can join it."),
-            };
-            return Err(Refusal::new(ErrorCode::NotOwner, text));
+        // Who is invited needs no key either.
+        let settings = &room.record.settings;
+        let is_closed = room.owner().is_some() || settings.invite_only || settings.key.is_some();
+        if is_closed && self.rank(room, user) < Rank::Operator {
+            let text = format!("Only an operator or owner of {name} can do that.");
+            return Err(Refusal::new(ErrorCode::NotAllowed, text));
         }
         Ok(room)
     }
@@ -61,9 +67,11 @@ impl Hub {
         user: &UserName,
         effects: &mut Vec<Effect>,
     ) -> Result<Option<Reply>, Refusal> {
-        let room = self.owned_group(caller.user, name)?;
+        let room = self.room_to_invite(caller.user, name)?;
         let (id, room_name) = (room.id(), room.name().unwrap_or(name).clone());
-        self.need_place_in_group(room)?;
+        if room.owner().is_some() {
+            self.need_place_in_group(room)?;
+        }
         let other = self.other(caller.user, user)?;
         let Some(invited) = self.users.get(&other) else { return Ok(None) };
         if invited.rooms.contains(&id) {

@@ -116,7 +116,7 @@ impl Hub {
         }
         let hint = suggestion.as_ref().map_or_else(String::new, |free| format!(" {free} is free."));
         let text = format!("{text}.{hint}");
-        let refusal = Refusal { code: ErrorCode::NameInvalid, text, suggestion };
+        let refusal = Refusal { suggestion, ..Refusal::new(ErrorCode::NameInvalid, text) };
         if is_named {
             return reply(call.session, call.tag, Reply::Refused(refusal), effects);
         }
@@ -217,7 +217,7 @@ impl Hub {
             let suggestion = if self.config.guests { self.names.suggest(&name) } else { None };
             let hint = suggestion.as_ref().map_or_else(String::new, |f| format!(" {f} is free."));
             let text = format!("{name} is registered: log in with its password.{hint}");
-            return Err(Refusal { code: ErrorCode::LoginNeeded, text, suggestion });
+            return Err(Refusal { suggestion, ..Refusal::new(ErrorCode::LoginNeeded, text) });
         }
         if !self.config.guests {
             let text = "This server has no guests: log in, or register.";
@@ -253,7 +253,7 @@ impl Hub {
         let suggestion = self.names.suggest(name);
         let hint = suggestion.as_ref().map_or_else(String::new, |free| format!(" {free} is free."));
         let text = format!("Somebody is called {name} already, or looks like it.{hint}");
-        Err(Refusal { code: ErrorCode::NameTaken, text, suggestion })
+        Err(Refusal { suggestion, ..Refusal::new(ErrorCode::NameTaken, text) })
     }
 
     /// A session's way in to its user.
@@ -329,6 +329,7 @@ impl Hub {
             self.save_login(user, login, effects);
             self.come_back(now, user, effects);
         }
+        self.leave_where_banned(now, user, effects);
         match instance {
             Some(instance) if !self.instances.claim(instance, id) => {
                 effects.push(Effect::LoadSends { session: id, instance });
@@ -443,6 +444,7 @@ impl Hub {
             time,
             rooms: rooms.collect(),
             privates: privates.map(|other| other.name.clone()).collect(),
+            highlights: user.account.as_ref().map_or_else(Vec::new, |a| a.highlights.clone()),
         })
     }
 }

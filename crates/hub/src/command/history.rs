@@ -4,7 +4,7 @@ use super::Caller;
 use crate::hub::Hub;
 use crate::{Effect, Refusal, Reply};
 use hubbub_protocol::frame::Page;
-use hubbub_protocol::{ErrorCode, RoomAddress, limits};
+use hubbub_protocol::{ErrorCode, RoomAddress, Seq, limits};
 
 impl Hub {
     pub(crate) fn history(
@@ -20,6 +20,7 @@ impl Hub {
             let text = format!("{address} keeps no history.");
             return Err(Refusal::new(ErrorCode::NoHistory, text));
         }
+        let upto = self.rooms.get(&id).map_or(Seq(0), |room| room.delivered.1);
         effects.push(Effect::ReadHistory {
             session: caller.session,
             tag: caller.tag,
@@ -27,6 +28,8 @@ impl Hub {
             room: id,
             page,
             limit: limit.clamp(1, limits::PAGE),
+            me: caller.user,
+            upto,
         });
         Ok(None)
     }

@@ -262,8 +262,13 @@ impl Hub {
         effects: &mut Vec<Effect>,
     ) {
         let Some(user) = self.users.get_mut(&id) else { return };
-        let account =
-            Account { created: now.wall, seen: now.wall, credentials: credentials.clone() };
+        let account = Account {
+            created: now.wall,
+            seen: now.wall,
+            admin: false,
+            highlights: Vec::new(),
+            credentials: credentials.clone(),
+        };
         user.account = Some(Box::new(account));
         self.account_count += 1;
         // In this order: a power cut may come between the two, and an account that nothing proves

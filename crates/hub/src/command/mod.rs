@@ -1,5 +1,6 @@
 //! The commands, one file each, and the dispatch to them.
 
+mod away;
 mod group;
 pub(crate) mod hello;
 mod history;
@@ -10,8 +11,13 @@ mod lists;
 mod login;
 mod logins;
 mod mark;
+pub(crate) mod message;
 mod nick;
 mod quit;
+mod restrict;
+mod role;
+mod room;
+mod search;
 mod send;
 
 use crate::hub::{Hub, reply};
@@ -19,6 +25,9 @@ use crate::room::Room;
 use crate::{Command, Effect, Refusal, Reply, Tag};
 use hello::Hello;
 use hubbub_protocol::{ErrorCode, Now, RoomAddress, RoomId, RoomName, SessionId, UserId};
+use join::RoomWish;
+use message::Deed;
+use search::Wish;
 
 /// A command of a session that may not be anybody yet.
 #[derive(Clone, Copy)]
@@ -96,8 +105,9 @@ impl Hub {
                 self.send(caller, &address, body, counter, hold, effects);
                 Ok(None)
             }
-            Command::Join { address, after, retention } => {
-                self.join(caller, &address, after, retention, effects)
+            Command::Join { address, after, retention, secret } => {
+                let wish = RoomWish { retention, secret };
+                self.join(caller, &address, after, wish, effects)
             }
             Command::Leave { room } => self.leave(caller, &room, effects),
             Command::History { address, page, limit } => {
@@ -140,6 +150,42 @@ impl Hub {
             Command::Decline { room } => self.decline(caller, &room, effects),
             Command::Mark { address, seq } => self.mark(caller, &address, seq, effects),
             Command::Draft { address, text } => self.draft(caller, &address, text, effects),
+            Command::Edit { address, of, text } => {
+                self.do_with_message(caller, &address, of, Deed::Edit { text }, effects)
+            }
+            Command::Delete { address, of } => {
+                self.do_with_message(caller, &address, of, Deed::Delete, effects)
+            }
+            Command::React { address, of, reaction, on } => {
+                self.do_with_message(caller, &address, of, Deed::React { reaction, on }, effects)
+            }
+            Command::Pin { room, of, on } => {
+                let address = RoomAddress::Room(room);
+                self.do_with_message(caller, &address, of, Deed::Pin { on }, effects)
+            }
+            Command::Typing { address } => self.typing(caller, &address, effects),
+            Command::Away { note } => self.away(caller, note, effects),
+            Command::Highlights { words } => self.highlights(caller, words, effects),
+            Command::Info { room } => self.info(caller, &room),
+            Command::Set { room, setting } => self.set(caller, &room, setting, effects),
+            Command::Role { room, name, role } => {
+                self.give_role(caller, &room, &name, role, effects)
+            }
+            Command::Roles { room, after } => self.list_roles(caller, &room, after.as_deref()),
+            Command::Kick { room, name, reason } => {
+                self.kick(caller, &room, &name, reason, effects)
+            }
+            Command::Restrict { room, what, whom, reason, for_ms } => {
+                self.restrict(caller, &room, what, &whom, reason, for_ms, effects)
+            }
+            Command::Lift { room, what, whom } => self.lift(caller, &room, what, &whom, effects),
+            Command::Restrictions { room, after } => {
+                self.list_restrictions(caller, &room, after.as_deref())
+            }
+            Command::Search { words, address, from, since, until, after, limit } => {
+                let wish = Wish { words, address, from, since, until, after, limit };
+                self.search(caller, wish, effects)
+            }
         }
     }
 

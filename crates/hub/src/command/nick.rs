@@ -39,6 +39,7 @@ impl Hub {
             let notice = Notice::You { user: author.clone(), account: is_account };
             effects.push(Effect::Tell { session, notice });
         }
+        self.leave_where_banned(caller.now, caller.user, effects);
         let answer = Reply::You { user: author, account: is_account };
         if !is_account {
             return Ok(Some(answer));

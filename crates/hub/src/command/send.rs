@@ -4,10 +4,12 @@ use super::Caller;
 use super::link::Wanted;
 use crate::hub::Hub;
 use crate::instance::{Known, SendState};
+use crate::order::Rank;
+use crate::room::Room;
 use crate::sequencer::not_stored;
 use crate::{Effect, Refusal};
 use hubbub_protocol::{
-    Body, Counter, ErrorCode, Event, Instance, RoomAddress, RoomId, UserId, limits,
+    Body, Counter, ErrorCode, Event, Instance, RoomAddress, RoomId, Seq, UserId, limits,
 };
 use std::sync::Arc;
 
@@ -63,12 +65,25 @@ impl Hub {
             ));
         }
         let room_id = match address {
-            RoomAddress::Room(name) => self.joined_room(caller.user, name)?.id(),
+            RoomAddress::Room(name) => {
+                let room = self.joined_room(caller.user, name)?;
+                need_answerable(room, &body)?;
+                let id = room.id();
+                if room.needs_store() && self.sequencer.has_failed() {
+                    // Before the wait of slow mode begins.
+                    return Err(not_stored());
+                }
+                self.need_voice(caller.now, id, caller.user)?;
+                id
+            }
             RoomAddress::User(name) => {
                 let other = self.other(caller.user, name)?;
                 match self.want_link(caller, other, effects)? {
                     Wanted::Open(room) => {
                         self.need_place_with(other, room)?;
+                        if let Some(room) = self.rooms.get(&room) {
+                            need_answerable(room, &body)?;
+                        }
                         room
                     }
                     Wanted::Asked { .. } if hold => {
@@ -83,11 +98,13 @@ impl Hub {
                 }
             }
         };
+        let mut body = body;
+        self.note_call(caller.user, room_id, &mut body);
         let (Some(room), Some(user)) = (self.rooms.get(&room_id), self.users.get(&caller.user))
         else {
             return Err(Refusal::new(ErrorCode::NoSuchRoom, "The room is no more."));
         };
-        if self.sequencer.has_failed() && room.keeps_history() {
+        if self.sequencer.has_failed() && room.needs_store() {
             return Err(not_stored());
         }
         let event = Arc::new(Event {
@@ -124,7 +141,7 @@ impl Hub {
     }
 
     /// Whether a message for somebody who is away can wait for them.
-    fn need_place_with(&self, other: UserId, room: RoomId) -> Result<(), Refusal> {
+    pub(crate) fn need_place_with(&self, other: UserId, room: RoomId) -> Result<(), Refusal> {
         let (Some(user), Some(room)) = (self.users.get(&other), self.rooms.get(&room)) else {
             return Ok(());
         };
@@ -151,6 +168,10 @@ impl Hub {
         body: Body,
         effects: &mut Vec<Effect>,
     ) -> Result<(), Refusal> {
+        if let Some(of) = body.refers_to() {
+            // Nothing was said in a chat that is not there.
+            return Err(unanswerable(of));
+        }
         let Some(session) = self.sessions.get_mut(&caller.session) else { return Ok(()) };
         if session.held_texts.len() >= limits::HELD_TEXTS {
             let text = format!(
@@ -166,4 +187,37 @@ impl Hub {
         self.answer_send(caller.session, caller.tag, answer, effects);
         Ok(())
     }
+
+    /// Whether a message calls everybody: only that of somebody who keeps order does.
+    fn note_call(&self, user: UserId, id: RoomId, body: &mut Body) {
+        let Some(said) = body.said_mut() else { return };
+        said.edited = None;
+        said.everyone = calls_everybody(said.text.as_str())
+            && self.rooms.get(&id).is_some_and(|room| {
+                room.sides().is_none() && self.rank(room, user) >= Rank::Operator
+            });
+    }
+}
+
+/// An answer is to something that could be read.
+fn need_answerable(room: &Room, body: &Body) -> Result<(), Refusal> {
+    match body.refers_to() {
+        Some(of) if of <= room.floor || of > room.delivered.1 => Err(unanswerable(of)),
+        _ => Ok(()),
+    }
+}
+
+fn unanswerable(of: Seq) -> Refusal {
+    let text = format!("There is no message {of} here that could be answered.");
+    Refusal::new(ErrorCode::NoSuchEvent, text)
+}
+
+/// Whether `@room` is in a text, as a word.
+fn calls_everybody(text: &str) -> bool {
+    let is_word = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
+    text.match_indices("@room").any(|(at, call)| {
+        let before = text[..at].chars().next_back();
+        let after = text[at + call.len()..].chars().next();
+        !before.is_some_and(is_word) && !after.is_some_and(is_word)
+    })
 }

@@ -6,9 +6,13 @@ use hubbub_hub::*;
 use hubbub_protocol::frame::Retention;
 use hubbub_protocol::record::{Record, Snapshot};
 use hubbub_protocol::*;
+use std::net::IpAddr;
 use std::sync::Arc;
 
+pub(crate) mod dice;
 pub(crate) mod fold;
+pub(crate) mod model;
+pub(crate) mod rooms;
 mod words;
 
 use fold::fold;
@@ -28,6 +32,8 @@ pub(crate) struct World {
     /// How many of them are durable.
     pub(crate) durable: usize,
     is_stopped: bool,
+    /// Where the next sessions come from.
+    address: IpAddr,
 }
 
 /// A password of the right form.
@@ -83,6 +89,7 @@ impl World {
             records: Vec::new(),
             durable: 0,
             is_stopped: false,
+            address: [127, 0, 0, 1].into(),
         }
     }
 
@@ -158,7 +165,7 @@ impl World {
         self.sessions += 1;
         let session = SessionId::new(0, 1, self.sessions);
         let door = if resumable { DoorKind::Native } else { DoorKind::Plain };
-        let arrival = Arrival { peer: ([127, 0, 0, 1], 9).into(), door, resumable };
+        let arrival = Arrival { peer: (self.address, 9).into(), door, resumable };
         self.input(Input::Connected { session, arrival });
         session
     }
@@ -212,12 +219,18 @@ impl World {
         address: &str,
         after: Option<Position>,
     ) {
-        self.tell(session, Command::Join { address: to(address), after, retention: None });
+        self.tell(
+            session,
+            Command::Join { address: to(address), after, retention: None, secret: None },
+        );
     }
 
     pub(crate) fn join_fleeting(&mut self, session: SessionId, address: &str) {
         let retention = Some(Retention::None);
-        self.tell(session, Command::Join { address: to(address), after: None, retention });
+        self.tell(
+            session,
+            Command::Join { address: to(address), after: None, retention, secret: None },
+        );
     }
 
     pub(crate) fn say(&mut self, session: SessionId, address: &str, text: &str) {
@@ -231,7 +244,7 @@ impl World {
         text: &str,
         counter: Option<u64>,
     ) {
-        let body = Body::Text { text: Text::parse(text).expect("a valid text") };
+        let body = Body::text(Text::parse(text).expect("a valid text"));
         let counter = counter.map(Counter);
         let hold = false;
         self.tell(session, Command::Send { address: to(address), body, counter, hold });
@@ -239,7 +252,7 @@ impl World {
 
     /// Says something that waits in the session until the other agrees.
     pub(crate) fn hold(&mut self, session: SessionId, address: &str, text: &str) {
-        let body = Body::Text { text: Text::parse(text).expect("a valid text") };
+        let body = Body::text(Text::parse(text).expect("a valid text"));
         self.tell(session, Command::Send { address: to(address), body, counter: None, hold: true });
     }
 
@@ -347,6 +360,20 @@ impl World {
 
     pub(crate) fn lose(&mut self, session: SessionId) {
         self.input(Input::Disconnected { session, departure: Departure::Lost });
+    }
+
+    /// The messages that are asked for are read, as far as they are durable.
+    pub(crate) fn read_messages(&mut self) {
+        for effect in std::mem::take(&mut self.effects) {
+            if let Effect::LoadMessage { session, room, seq, ref reacted } = effect {
+                let reacted = reacted.as_ref().map(|(user, reaction)| (*user, reaction));
+                let kept = &self.records[..self.durable];
+                let message = fold::message(kept, room, seq, reacted);
+                self.input(Input::MessageLoaded { session, message });
+            } else {
+                self.effects.push(effect);
+            }
+        }
     }
 
     /// What came out since the last time, in short words. Without the audit log, which has its own

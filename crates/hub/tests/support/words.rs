@@ -8,7 +8,7 @@ use hubbub_protocol::*;
 pub(crate) fn describe(effect: &Effect) -> String {
     match effect {
         Effect::Persist { record: Record::Event { event, .. }, .. } => {
-            format!("persist {}:{}", event.seq, event.body.text())
+            format!("persist {}:{}", event.seq, body(&event.body))
         }
         Effect::Persist { record, .. } => format!("persist {}", recorded(record)),
         Effect::Reply { session, reply, .. } => format!("{} {}", session.slot(), answer(reply)),
@@ -17,7 +17,7 @@ pub(crate) fn describe(effect: &Effect) -> String {
             match delivery {
                 Delivery::Message { address, event } => {
                     let Event { from, seq, body, .. } = &**event;
-                    format!("to {address}{except}: {seq} <{}> {}", from.name, body.text())
+                    format!("to {address}{except}: {seq} <{}> {}", from.name, self::body(body))
                 }
                 Delivery::Member { room, user, change, members } => {
                     let change = match change {
@@ -26,11 +26,19 @@ pub(crate) fn describe(effect: &Effect) -> String {
                         MemberChange::Quit => "quit",
                         MemberChange::Lost => "lost",
                         MemberChange::Owner => "owns",
+                        MemberChange::Kicked => "kicked",
                     };
                     format!("to {room}: {} {change} ({members})", user.name)
                 }
                 Delivery::Renamed { room, user, old } => {
                     format!("to {room}: {old} is {} now", user.name)
+                }
+                Delivery::Typing { address, from } => {
+                    format!("to {address}{except}: {} types", from.name)
+                }
+                Delivery::Away { room, user, note } => {
+                    let note = note.as_ref().map_or("back", Note::as_str);
+                    format!("to {room}{except}: {} is away: {note}", user.name)
                 }
                 Delivery::Count { room, members } => format!("to {room}: {members} members"),
             }
@@ -46,6 +54,13 @@ pub(crate) fn describe(effect: &Effect) -> String {
         }
         Effect::Live { session, head } => format!("{} live at {}", session.slot(), head.seq),
         Effect::ReadHistory { session, .. } => format!("{} may read", session.slot()),
+        Effect::LoadMessage { session, seq, .. } => format!("load {seq} for {}", session.slot()),
+        Effect::FindExpired { .. } => "find expired".into(),
+        Effect::Search { session, query, addresses, .. } => {
+            let rooms: Vec<String> =
+                addresses.iter().map(|(address, _)| address.to_string()).collect();
+            format!("{} may search {} in {}", session.slot(), query.words, rooms.join(", "))
+        }
         Effect::LoadSends { session, .. } => format!("load sends for {}", session.slot()),
         Effect::Passwords { session, work } => {
             let what = match work {
@@ -60,6 +75,8 @@ pub(crate) fn describe(effect: &Effect) -> String {
         Effect::AdminReply { reply: Ok(reply), .. } => match reply {
             AdminReply::InviteMade(invite) => format!("invite for {} uses", invite.uses),
             AdminReply::Invites(invites) => format!("{} invites", invites.len()),
+            AdminReply::Admins(names) => format!("{} admins", names.len()),
+            AdminReply::Imported { first } => format!("imported from {first} on"),
             AdminReply::Done => "admin done".into(),
         },
         Effect::AdminReply { reply: Err(text), .. } => format!("admin refused: {text}"),
@@ -104,6 +121,23 @@ fn answer(reply: &Reply) -> String {
         Reply::Members { members, count, .. } => format!("{} of {count} members", members.len()),
         Reply::Users { users, count, .. } => format!("{} of {count} users", users.len()),
         Reply::Pong { .. } => "pong".into(),
+        Reply::NothingFound => "nothing found".into(),
+        Reply::Info { room, info } => format!("info of {room}: {:?}", info.role),
+        Reply::Roles { roles, .. } => {
+            let all =
+                roles.iter().map(|entry| format!("{} {}", entry.user.name, entry.role.word()));
+            format!("roles [{}]", all.collect::<Vec<_>>().join(", "))
+        }
+        Reply::Restrictions { restrictions, .. } => {
+            let whom = |whom: &frame::Whom| match whom {
+                frame::Whom::User(name) => name.clone(),
+                frame::Whom::AddressOf(name) => format!("address of {name}"),
+                frame::Whom::Pattern(pattern) => pattern.clone(),
+                frame::Whom::Network(net) => net.clone(),
+            };
+            let all = restrictions.iter().map(|r| format!("{} {}", r.what.word(), whom(&r.whom)));
+            format!("restrictions [{}]", all.collect::<Vec<_>>().join(", "))
+        }
         Reply::Refused(refusal) => format!("refused {}", refusal.code.code()),
     }
 }
@@ -137,6 +171,10 @@ fn said(notice: &Notice) -> String {
         Notice::Drafted { address, text } => {
             format!("drafted {address} {}", text.as_ref().map_or("nothing", Text::as_str))
         }
+        Notice::Kicked { room, by, banned, .. } => {
+            format!("{} from {room} by {by}", if *banned { "banned" } else { "kicked" })
+        }
+        Notice::Highlights { words } => format!("highlights {}", words.join(" ")),
         Notice::Dropped { messages } => {
             let each = messages.iter().map(|(to, count)| format!("{count} for {to}"));
             format!("dropped {}", each.collect::<Vec<_>>().join(", "))
@@ -150,10 +188,17 @@ fn recorded(record: &Record) -> String {
         Record::Room(room) => match &room.kind {
             RoomKind::Named(_) => "room".into(),
             RoomKind::Group { .. } => "group".into(),
+            RoomKind::Pin { .. } => "pin room".into(),
             RoomKind::Private { open: true, .. } => "private".into(),
             RoomKind::Private { open: false, .. } => "private ended".into(),
         },
-        Record::Event { event, .. } => format!("{}:{}", event.seq, event.body.text()),
+        Record::Event { event, .. } => format!("{}:{}", event.seq, body(&event.body)),
+        Record::Trim { upto, .. } => format!("trim to {upto}"),
+        Record::Role { role, .. } => format!("role {}", role.map_or("none", Role::word)),
+        Record::Restriction(restriction) => {
+            format!("{} {}", restriction.kind.word(), restriction.shown)
+        }
+        Record::RestrictionGone(_) => "restriction gone".into(),
         Record::RoomGone(_) => "room gone".into(),
         Record::Account(account) => {
             format!("account {}{}", account.name, if account.online { " online" } else { "" })
@@ -170,5 +215,35 @@ fn recorded(record: &Record) -> String {
         Record::InviteGone(_) => "invite gone".into(),
         Record::Audit(entry) => format!("audit {}", entry.act.word()),
         Record::AuditTrim { .. } => "audit trim".into(),
+    }
+}
+
+fn body(body: &Body) -> String {
+    match body {
+        Body::Text(said) | Body::Action(said) => {
+            let reply = said.reply.map_or(String::new(), |seq| format!(" (to {seq})"));
+            let everyone = if said.everyone { " (everyone)" } else { "" };
+            format!("{}{reply}{everyone}", said.text)
+        }
+        Body::Deleted { by } => format!("deleted by {by}"),
+        Body::Edit { of, text } => {
+            format!("edit {of}: {}", text.as_ref().map_or("nothing", Text::as_str))
+        }
+        Body::Delete { of } => format!("delete {of}"),
+        Body::React { of, reaction, on } => format!("react {of} {reaction} {on}"),
+        Body::Pin { of, on } => format!("pin {of} {on}"),
+        Body::Changed(change) => format!("changed {change:?}"),
+        Body::Role { user, role } => {
+            format!("{} is {}", user.name, role.map_or("none", Role::word))
+        }
+        Body::Kicked { user, reason } => {
+            format!(
+                "kicked {}{}",
+                user.name,
+                reason.as_ref().map_or(String::new(), |r| format!(": {r}"))
+            )
+        }
+        Body::Restricted { what, whom, .. } => format!("{} {whom}", what.word()),
+        Body::Lifted { what, whom } => format!("lifted {} {whom}", what.word()),
     }
 }

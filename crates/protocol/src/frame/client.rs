@@ -1,8 +1,9 @@
 //! What a client may say.
 
-use super::{MessageKind, Page, Retention, Target};
+use super::{MessageKind, Page, Retention, RoomWish, Target, Whom};
+use crate::room::{RestrictionKind, Role};
 use crate::secret::Hidden;
-use crate::{Counter, Instance, LoginId, Position, PrivatePolicy, ResumeToken, Seq};
+use crate::{Counter, Instance, LoginId, Position, PrivatePolicy, ResumeToken, Seq, WallMs};
 use serde::{Deserialize, Serialize};
 
 /// A frame from client to server.
@@ -15,6 +16,10 @@ pub struct ClientFrame {
     /// What is asked.
     #[serde(flatten)]
     pub request: Request,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// What a client may ask.
@@ -170,9 +175,16 @@ pub enum Request {
         /// The last event that the client has. All later ones follow, or `joined` says `reset`.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         after: Option<Position>,
-        /// What the room keeps, if this makes it. Default: the server's default.
+        /// What the room keeps, if this makes it. Default: the server's default; of a room with a
+        /// PIN nothing.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         retention: Option<Retention>,
+        /// Finds the room of this name *and* PIN, or makes it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pin: Option<Hidden>,
+        /// Opens a room that has a key.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        key: Option<Hidden>,
     },
     /// Leaves a room.
     Leave {
@@ -189,9 +201,172 @@ pub enum Request {
         /// Said or done.
         #[serde(default)]
         kind: MessageKind,
+        /// The message that this answers.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reply: Option<Seq>,
         /// This send's number in the client instance, to repeat it safely.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         counter: Option<Counter>,
+    },
+    /// Gives a message of one's own another text.
+    Edit {
+        /// Which conversation.
+        #[serde(flatten)]
+        target: Target,
+        /// Which message.
+        seq: Seq,
+        /// The new text.
+        text: String,
+    },
+    /// Deletes a message of one's own; an operator of the room: anybody's.
+    Delete {
+        /// Which conversation.
+        #[serde(flatten)]
+        target: Target,
+        /// Which message.
+        seq: Seq,
+    },
+    /// Says what one feels about a message, or takes it back.
+    React {
+        /// Which conversation.
+        #[serde(flatten)]
+        target: Target,
+        /// Which message.
+        seq: Seq,
+        /// An emoji, or a short word.
+        reaction: String,
+        /// Left out: it is said.
+        #[serde(default = "yes", skip_serializing_if = "Clone::clone")]
+        on: bool,
+    },
+    /// Pins a message to its room, or no longer.
+    Pin {
+        /// The room's name.
+        room: String,
+        /// Which message.
+        seq: Seq,
+        /// Left out: it is pinned.
+        #[serde(default = "yes", skip_serializing_if = "Clone::clone")]
+        on: bool,
+    },
+    /// Says that one is typing. Not answered but by `done`; nobody is told more often than every 3 s.
+    Typing {
+        /// Which conversation.
+        #[serde(flatten)]
+        target: Target,
+    },
+    /// Says that one is away, or back.
+    Away {
+        /// Why. Left out: one is back.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        text: Option<String>,
+    },
+    /// Says by which words one wants to be called, beside one's name, for all sessions of one's
+    /// account.
+    Highlights {
+        /// All of them.
+        words: Vec<String>,
+    },
+    /// Asks how a room is set up, and what one may do there.
+    Info {
+        /// The room's name.
+        room: String,
+    },
+    /// Changes something about a room.
+    Set {
+        /// The room's name.
+        room: String,
+        /// What.
+        #[serde(flatten)]
+        wish: RoomWish,
+    },
+    /// Gives a user a role in a room, or takes it.
+    Role {
+        /// The room's name.
+        room: String,
+        /// Whom.
+        user: String,
+        /// Left out: none any more.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        role: Option<Role>,
+    },
+    /// Lists who has a role in a room.
+    Roles {
+        /// The room's name.
+        room: String,
+        /// The `next` of the page before.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        after: Option<String>,
+    },
+    /// Sends a user out of a room.
+    Kick {
+        /// The room's name.
+        room: String,
+        /// Whom.
+        user: String,
+        /// Why.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+    },
+    /// Bans or mutes somebody in a room.
+    Restrict {
+        /// The room's name.
+        room: String,
+        /// From what.
+        what: RestrictionKind,
+        /// Whom.
+        #[serde(flatten)]
+        whom: Whom,
+        /// Why.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+        /// For how long, in seconds. Left out: until it is lifted.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        seconds: Option<u64>,
+    },
+    /// Lifts a ban or a mute.
+    Lift {
+        /// The room's name.
+        room: String,
+        /// From what.
+        what: RestrictionKind,
+        /// Whom, as it was said.
+        #[serde(flatten)]
+        whom: Whom,
+    },
+    /// Lists the bans and mutes of a room.
+    Restrictions {
+        /// The room's name.
+        room: String,
+        /// The `next` of the page before.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        after: Option<String>,
+    },
+    /// Looks for words in all that one may read now, the newest first.
+    Search {
+        /// The words: all must be there. Quoted ones must follow each other.
+        query: String,
+        /// Only in this room.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        room: Option<String>,
+        /// Only in the private chat with this user.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        user: Option<String>,
+        /// Only what was said by who is or was called so.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        from: Option<String>,
+        /// Only what was said then or later.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        since: Option<WallMs>,
+        /// Only what was said before then.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<WallMs>,
+        /// The `next` of the page before.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        after: Option<String>,
+        /// Most hits wanted, 1–100.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        limit: Option<u32>,
     },
     /// Reads what was said.
     History {

@@ -1,6 +1,8 @@
 //! What frames are made of.
 
-use crate::{Author, DoorKind, LoginId, RoomName, Seq, WallMs};
+use crate::room::{Reaction, RestrictionKind, Role};
+use crate::secret::Hidden;
+use crate::{Author, DoorKind, Event, LoginId, Note, RoomName, Seq, UserName, WallMs};
 use serde::{Deserialize, Serialize};
 
 /// Which conversation: exactly one of `room` and `user`.
@@ -54,6 +56,18 @@ pub enum Retention {
     Forever,
     /// Nothing: who is not there when it is said will never read it.
     None,
+    /// What was said in so many days, at least 1.
+    Days(u32),
+    /// So many of the newest events, at least 1.
+    Messages(u32),
+}
+
+impl Retention {
+    /// Whether anything is kept at all.
+    #[must_use]
+    pub fn keeps(self) -> bool {
+        self != Retention::None
+    }
 }
 
 /// Which page of history.
@@ -82,6 +96,9 @@ pub struct RoomEntry {
     pub members: u32,
     /// What it keeps.
     pub retention: Retention,
+    /// What it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub topic: Option<Note>,
 }
 
 /// What a client can count on in this session.
@@ -127,8 +144,10 @@ pub enum MemberChange {
     Quit,
     /// The connection was lost and did not come back in time.
     Lost,
-    /// Owns the group now, since its owner left.
+    /// Owns the group now.
     Owner,
+    /// Was sent out of the room; the log says why.
+    Kicked,
 }
 
 /// How two users stand to each other.
@@ -183,4 +202,235 @@ pub struct LoginEntry {
     pub online: bool,
     /// Whether it is the one that asks.
     pub current: bool,
+}
+
+/// What somebody wants changed about a room.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(tag = "setting", rename_all = "snake_case")]
+pub enum RoomWish {
+    /// What it is about.
+    Topic {
+        /// Left out or empty: nothing any more.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        topic: Option<String>,
+    },
+    /// What it is for.
+    Description {
+        /// Left out or empty: nothing any more.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        description: Option<String>,
+    },
+    /// Whether only who is invited can join.
+    InviteOnly {
+        /// Whether.
+        on: bool,
+    },
+    /// With what one joins.
+    Key {
+        /// Left out: without a key.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        key: Option<Hidden>,
+    },
+    /// Whether only who has a role can speak.
+    Moderated {
+        /// Whether.
+        on: bool,
+    },
+    /// Whether lists leave it out for those who are not in it.
+    Secret {
+        /// Whether.
+        on: bool,
+    },
+    /// How many users may be in it.
+    MemberLimit {
+        /// Left out: as many as come.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        members: Option<u32>,
+    },
+    /// How long who has no role waits between two messages.
+    SlowMode {
+        /// In seconds; 0: not at all.
+        seconds: u32,
+    },
+    /// What it keeps of what is said.
+    Retention {
+        /// Also of what was said before.
+        retention: Retention,
+    },
+}
+
+/// Whom a ban or a mute is for: exactly one of `user`, `pattern` and `network`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Whom {
+    /// An account, whatever it is called later; or a guest, as long as it is here.
+    User(String),
+    /// Everybody who comes from where this user, who is here, comes from.
+    AddressOf(String),
+    /// Everybody who is called so: `*` for any characters, `?` for one.
+    Pattern(String),
+    /// Everybody who comes from this address or network.
+    Network(String),
+}
+
+impl<'de> Deserialize<'de> for Whom {
+    /// By hand, like that of [`Target`].
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct One {
+            user: Option<String>,
+            address_of: Option<String>,
+            pattern: Option<String>,
+            network: Option<String>,
+        }
+        let One { user, address_of, pattern, network } = One::deserialize(from)?;
+        match (user, address_of, pattern, network) {
+            (Some(user), None, None, None) => Ok(Whom::User(user)),
+            (None, Some(user), None, None) => Ok(Whom::AddressOf(user)),
+            (None, None, Some(pattern), None) => Ok(Whom::Pattern(pattern)),
+            (None, None, None, Some(network)) => Ok(Whom::Network(network)),
+            _ => Err(serde::de::Error::custom(
+                "exactly one of `user`, `address_of`, `pattern` and `network` is needed",
+            )),
+        }
+    }
+}
+
+/// A member in a list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct MemberEntry {
+    /// Who.
+    #[serde(flatten)]
+    pub user: Author,
+    /// What they may do there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<Role>,
+    /// They said that they are away, and why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub away: Option<Note>,
+}
+
+/// Somebody with a role.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct RoleEntry {
+    /// Who.
+    #[serde(flatten)]
+    pub user: Author,
+    /// What they may do there.
+    pub role: Role,
+    /// Whether they are in the room now.
+    pub here: bool,
+}
+
+/// A ban or a mute in a list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct RestrictionEntry {
+    /// From what.
+    pub what: RestrictionKind,
+    /// Whom, in the words with which it is lifted.
+    #[serde(flatten)]
+    pub whom: Whom,
+    /// Who said so.
+    pub by: UserName,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Note>,
+    /// Since when.
+    pub created: WallMs,
+    /// Until when. Left out: until it is lifted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<WallMs>,
+}
+
+/// How a room is set up.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct RoomInfo {
+    /// What it is.
+    pub sort: RoomSort,
+    /// What it keeps.
+    pub retention: Retention,
+    /// What it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub topic: Option<Note>,
+    /// What it is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<Note>,
+    /// Only who is invited can join.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub invite_only: bool,
+    /// Joining needs a key.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub key: bool,
+    /// Only who has a role can speak.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub moderated: bool,
+    /// Lists leave it out for those who are not in it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub secret: bool,
+    /// How many users may be in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub member_limit: Option<u32>,
+    /// Seconds between two messages of who has no role.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub slow_s: u32,
+    /// Pinned messages, in the order in which they were pinned.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pinned: Vec<Seq>,
+    /// What you may do there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<Role>,
+    /// When it was made.
+    pub created: WallMs,
+}
+
+fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
+/// What a room is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum RoomSort {
+    /// A room for everybody who comes.
+    Room,
+    /// A room for invited users, which an owner made.
+    Group,
+    /// A room that is found by its name and a PIN. The server can read it.
+    Pin,
+}
+
+/// A reaction to a message in a page of history.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct ReactionEntry {
+    /// To which message.
+    pub seq: Seq,
+    /// What.
+    pub reaction: Reaction,
+    /// How many users.
+    pub count: u32,
+    /// Some of them, the first at most 5.
+    pub users: Vec<Author>,
+    /// Whether you are one of all of them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub mine: bool,
+}
+
+/// A message that was looked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Hit {
+    /// Where it was said.
+    #[serde(flatten)]
+    pub target: Target,
+    /// What.
+    #[serde(flatten)]
+    pub event: Event,
 }

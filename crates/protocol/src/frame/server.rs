@@ -1,11 +1,12 @@
 //! What the server says.
 
 use super::{
-    CatchUp, Limits, LinkEntry, LinkState, LoginEntry, MemberChange, Retention, RoomEntry, Target,
+    CatchUp, Hit, Limits, LinkEntry, LinkState, LoginEntry, MemberChange, MemberEntry,
+    ReactionEntry, RestrictionEntry, Retention, RoleEntry, RoomEntry, RoomInfo, Target,
 };
 use crate::{
-    Author, CloseCode, Epoch, ErrorCode, Event, NextStep, Position, ResumeToken, RoomId, RoomName,
-    Seq, Text, UserName, WallMs,
+    Author, CloseCode, Epoch, ErrorCode, Event, NextStep, Note, Position, ResumeToken, RoomId,
+    RoomName, Seq, Text, UserName, WallMs,
 };
 use serde::{Deserialize, Serialize};
 
@@ -39,6 +40,9 @@ pub enum ServerFrame {
         rooms: Vec<RoomName>,
         /// The users with whom there is a private chat already.
         privates: Vec<UserName>,
+        /// The words by which the account wants to be called (see `highlights`).
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        highlights: Vec<String>,
         /// The limits of this session.
         limits: Limits,
         /// The server's clock.
@@ -63,6 +67,9 @@ pub enum ServerFrame {
         members: u32,
         /// Whether this made the room.
         created: bool,
+        /// How the room is set up; not of a private chat.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        info: Option<Box<RoomInfo>>,
         /// The last event that you have read, if you said so (see `mark`).
         #[serde(default, skip_serializing_if = "Option::is_none")]
         read: Option<Seq>,
@@ -138,6 +145,60 @@ pub enum ServerFrame {
         events: Vec<Event>,
         /// Whether there are more in the asked direction (for `around`: older ones).
         more: bool,
+        /// The reactions to these messages, by message.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        reactions: Vec<ReactionEntry>,
+    },
+    /// Answers `info`.
+    Info {
+        /// Of the request.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        id: Option<u64>,
+        /// The room's name.
+        room: RoomName,
+        /// How it is set up.
+        #[serde(flatten)]
+        info: Box<RoomInfo>,
+    },
+    /// Answers `roles`.
+    Roles {
+        /// Of the request.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        id: Option<u64>,
+        /// The room's name.
+        room: RoomName,
+        /// In the order of the users' ids.
+        roles: Vec<RoleEntry>,
+        /// For the next page, if there is one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        next: Option<String>,
+    },
+    /// Answers `restrictions`.
+    Restrictions {
+        /// Of the request.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        id: Option<u64>,
+        /// The room's name.
+        room: RoomName,
+        /// The oldest first.
+        restrictions: Vec<RestrictionEntry>,
+        /// For the next page, if there is one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        next: Option<String>,
+    },
+    /// Answers `search`.
+    Found {
+        /// Of the request.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        id: Option<u64>,
+        /// The newest first.
+        hits: Vec<Hit>,
+        /// For the next page, if there may be one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        next: Option<String>,
+        /// The newest messages can't be found yet.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        behind: bool,
     },
     /// Answers `rooms`.
     Rooms {
@@ -158,7 +219,7 @@ pub enum ServerFrame {
         /// The room's name.
         room: RoomName,
         /// In the order in which they first came to the server.
-        members: Vec<Author>,
+        members: Vec<MemberEntry>,
         /// How many there are in all.
         count: u32,
         /// For the next page, if there is one.
@@ -235,6 +296,42 @@ pub enum ServerFrame {
         /// The name before.
         old: UserName,
     },
+    /// Somebody is typing. Not kept.
+    Typing {
+        /// Which conversation: the room, or the other side.
+        #[serde(flatten)]
+        target: Target,
+        /// Who.
+        from: Author,
+    },
+    /// A member of a room that you are in is away, or back. Not kept.
+    Away {
+        /// The room's name.
+        room: RoomName,
+        /// Who.
+        user: Author,
+        /// Why. Left out: they are back.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        text: Option<Note>,
+    },
+    /// You were sent out of a room, or banned from it.
+    Kicked {
+        /// The room's name.
+        room: RoomName,
+        /// Who said so.
+        by: UserName,
+        /// Why.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<Note>,
+        /// Whether you are banned, too.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        banned: bool,
+    },
+    /// Another session of yours said by which words you want to be called.
+    Highlights {
+        /// All of them.
+        words: Vec<String>,
+    },
     /// How a user stands to you has changed.
     Link {
         /// Who, with their present name.
@@ -304,6 +401,9 @@ pub enum ServerFrame {
         /// A name that is free (with `name_taken`).
         #[serde(default, skip_serializing_if = "Option::is_none")]
         suggestion: Option<String>,
+        /// How long to wait before the next try, in milliseconds (with `too_fast`).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        wait_ms: Option<u64>,
     },
     /// The last frame of a connection.
     Close {
@@ -329,6 +429,10 @@ impl ServerFrame {
             | ServerFrame::Rooms { id, .. }
             | ServerFrame::Members { id, .. }
             | ServerFrame::Users { id, .. }
+            | ServerFrame::Info { id, .. }
+            | ServerFrame::Roles { id, .. }
+            | ServerFrame::Restrictions { id, .. }
+            | ServerFrame::Found { id, .. }
             | ServerFrame::Pong { id, .. }
             | ServerFrame::Done { id }
             | ServerFrame::You { id, .. }
@@ -341,6 +445,10 @@ impl ServerFrame {
             | ServerFrame::Member { .. }
             | ServerFrame::Count { .. }
             | ServerFrame::Renamed { .. }
+            | ServerFrame::Typing { .. }
+            | ServerFrame::Away { .. }
+            | ServerFrame::Kicked { .. }
+            | ServerFrame::Highlights { .. }
             | ServerFrame::Link { .. }
             | ServerFrame::LinkRenamed { .. }
             | ServerFrame::Invited { .. }

@@ -13,7 +13,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
@@ -156,15 +156,79 @@ pub(super) fn connect(path: &Path) -> io::Result<UnixStream> {
     UnixStream::connect(path)
 }
 
-/// Says a line and returns the answer.
-pub(super) fn exchange(mut connection: UnixStream, line: &[u8]) -> io::Result<Vec<u8>> {
+/// Says a line and returns the answer. However slowly it comes, it does not take longer than
+/// [`ANSWER_WAIT`].
+pub(super) fn exchange(connection: UnixStream, line: &[u8]) -> io::Result<Vec<u8>> {
+    exchange_within(ANSWER_WAIT, connection, line)
+}
+
+fn exchange_within(wait: Duration, mut connection: UnixStream, line: &[u8]) -> io::Result<Vec<u8>> {
+    let no_answer = || {
+        let text = format!("nothing whole came within {} s", wait.as_secs());
+        io::Error::new(io::ErrorKind::TimedOut, text)
+    };
     connection.set_write_timeout(Some(EXCHANGE_WAIT))?;
-    connection.set_read_timeout(Some(ANSWER_WAIT))?;
     connection.write_all(line)?;
-    let mut answer = Vec::new();
-    connection.take(ANSWER_BYTES as u64).read_to_end(&mut answer)?;
-    if answer.is_empty() {
-        return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "it closed the connection"));
+    let until = Instant::now() + wait;
+    let (mut answer, mut part) = (Vec::new(), [0; 16 * 1024]);
+    loop {
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() || answer.len() > ANSWER_BYTES {
+            break Err(no_answer());
+        }
+        connection.set_read_timeout(Some(left))?;
+        match connection.read(&mut part) {
+            Ok(0) if answer.is_empty() => {
+                let text = "it closed the connection";
+                break Err(io::Error::new(io::ErrorKind::UnexpectedEof, text));
+            }
+            Ok(0) => break Ok(answer),
+            Ok(bytes) => answer.extend_from_slice(&part[..bytes]),
+            Err(error) => match error.kind() {
+                io::ErrorKind::Interrupted => {}
+                // Which of them says that the time is over is the system's choice.
+                io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => break Err(no_answer()),
+                _ => break Err(error),
+            },
+        }
     }
-    Ok(answer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::thread;
+
+    fn answered(peer: impl FnOnce(UnixStream) + Send + 'static) -> io::Result<Vec<u8>> {
+        let (here, there) = UnixStream::pair().unwrap();
+        let peer = thread::spawn(move || peer(there));
+        let answer = exchange_within(Duration::from_millis(50), here, b"hello\n");
+        peer.join().unwrap();
+        answer
+    }
+
+    #[test]
+    fn an_answer_that_never_comes_is_not_waited_for() {
+        let silent = answered(|mut peer| {
+            let mut rest = Vec::new();
+            peer.read_to_end(&mut rest).unwrap();
+            assert_eq!(rest, b"hello\n");
+        });
+        assert_eq!(silent.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        // A byte now and then is no answer either.
+        let dripping = answered(|mut peer| {
+            while peer.write_all(b"x").is_ok() {
+                thread::sleep(Duration::from_millis(1));
+            }
+        });
+        assert_eq!(dripping.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        let gone = answered(drop);
+        assert!(gone.is_err(), "{gone:?}");
+        let whole = answered(|mut peer| {
+            // Closing with something unread would look like a broken connection.
+            peer.read_exact(&mut [0; 6]).unwrap();
+            peer.write_all(b"yes").unwrap();
+        });
+        assert_eq!(whole.unwrap(), b"yes");
+    }
 }

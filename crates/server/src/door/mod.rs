@@ -6,6 +6,7 @@ pub mod plain;
 mod unspoken;
 
 use crate::admit::Asked;
+use crate::reading::Hits;
 use hubbub_hub::{Command, Delivery, Notice, Reply, Tag};
 use hubbub_protocol::{CloseCode, DoorKind, Event, Position, RoomAddress, RoomId, UserId};
 use hubbub_store::HistoryPage;
@@ -126,6 +127,14 @@ impl Door {
         match self {
             Door::Native(_) => native::history(tag, address, page, out),
             Door::Plain(door) => door.history(&page, out),
+        }
+    }
+
+    /// Answers a search.
+    pub fn found(&mut self, tag: Tag, found: Hits, out: &mut Vec<u8>) {
+        match self {
+            Door::Native(_) => native::found(tag, found, out),
+            Door::Plain(door) => door.found(&found, out),
         }
     }
 

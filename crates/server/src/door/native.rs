@@ -1,10 +1,12 @@
 //! The native door: one JSON object a line (`docs/protocol.md`).
 
 mod request;
+mod room;
 
 use crate::admit::Asked;
+use crate::reading::Hits;
 use hubbub_hub::{Delivery, Notice, Refusal, Reply, Tag};
-use hubbub_protocol::frame::{ClientFrame, Limits, ServerFrame, Target, write_line};
+use hubbub_protocol::frame::{ClientFrame, Hit, Limits, ServerFrame, Target, write_line};
 use hubbub_protocol::{
     CloseCode, ErrorCode, Event, Position, ResumeToken, RoomAddress, RoomId, VERSIONS, limits,
     sanitize,
@@ -73,7 +75,7 @@ impl Native {
         self.bad_lines += 1;
         // serde's messages quote what came: keep it short and printable.
         let text: String = sanitize::for_terminal_line(&text).chars().take(300).collect();
-        Asked::Refused(tag, Refusal { code, text, suggestion: None })
+        Asked::Refused(tag, Refusal::new(code, text))
     }
 
     /// Whether the peer evidently doesn't speak this protocol.
@@ -93,7 +95,7 @@ fn id_of(line: &str) -> Tag {
 }
 
 fn refuse(code: ErrorCode, text: impl ToString) -> Refusal {
-    Refusal { code, text: text.to_string(), suggestion: None }
+    Refusal::new(code, text.to_string())
 }
 
 fn target(address: &RoomAddress) -> Target {
@@ -105,24 +107,44 @@ fn target(address: &RoomAddress) -> Target {
 
 pub(crate) fn reply(id: Tag, reply: Reply, out: &mut Vec<u8>) {
     let frame = match reply {
-        Reply::Welcome { user, token, resumed, account, epoch, lobby, time, rooms, privates } => {
-            ServerFrame::Welcome {
-                id,
-                version: VERSIONS[0],
-                server: concat!("hubbub ", env!("CARGO_PKG_VERSION")).into(),
-                user,
-                resume: token,
-                resumed,
-                account,
-                epoch,
-                lobby,
-                rooms,
-                privates,
-                limits: LIMITS,
-                time,
-            }
-        }
-        Reply::Joined { address, head, catch_up, retention, members, created, read, draft } => {
+        Reply::Welcome {
+            user,
+            token,
+            resumed,
+            account,
+            epoch,
+            lobby,
+            time,
+            rooms,
+            privates,
+            highlights,
+        } => ServerFrame::Welcome {
+            id,
+            version: VERSIONS[0],
+            server: concat!("hubbub ", env!("CARGO_PKG_VERSION")).into(),
+            user,
+            resume: token,
+            resumed,
+            account,
+            epoch,
+            lobby,
+            rooms,
+            privates,
+            highlights,
+            limits: LIMITS,
+            time,
+        },
+        Reply::Joined {
+            address,
+            head,
+            catch_up,
+            retention,
+            members,
+            created,
+            info,
+            read,
+            draft,
+        } => {
             let target = target(&address);
             ServerFrame::Joined {
                 id,
@@ -132,6 +154,7 @@ pub(crate) fn reply(id: Tag, reply: Reply, out: &mut Vec<u8>) {
                 retention,
                 members,
                 created,
+                info,
                 read,
                 draft,
             }
@@ -150,22 +173,38 @@ pub(crate) fn reply(id: Tag, reply: Reply, out: &mut Vec<u8>) {
         Reply::Members { room, members, count, next } => {
             ServerFrame::Members { id, room, members, count, next }
         }
+        Reply::NothingFound => return found(id, Hits::default(), out),
+        Reply::Info { room, info } => ServerFrame::Info { id, room, info },
+        Reply::Roles { room, roles, next } => ServerFrame::Roles { id, room, roles, next },
+        Reply::Restrictions { room, restrictions, next } => {
+            ServerFrame::Restrictions { id, room, restrictions, next }
+        }
         Reply::Users { users, count, next } => ServerFrame::Users { id, users, count, next },
         Reply::Pong { time } => ServerFrame::Pong { id, time },
-        Reply::Refused(Refusal { code, text, suggestion }) => ServerFrame::Error {
+        Reply::Refused(Refusal { code, text, suggestion, wait_ms }) => ServerFrame::Error {
             id,
             code,
             next: code.next(),
             text,
             suggestion: suggestion.map(|name| name.as_str().to_owned()),
+            wait_ms,
         },
     };
     write_line(&frame, out);
 }
 
 pub(crate) fn history(id: Tag, address: &RoomAddress, page: HistoryPage, out: &mut Vec<u8>) {
-    let HistoryPage { events, more } = page;
-    write_line(&ServerFrame::History { id, target: target(address), events, more }, out);
+    let HistoryPage { events, more, reactions } = page;
+    let target = target(address);
+    write_line(&ServerFrame::History { id, target, events, more, reactions }, out);
+}
+
+pub(crate) fn found(id: Tag, found: Hits, out: &mut Vec<u8>) {
+    let Hits { hits, next, behind } = found;
+    let hit = |(address, event): (RoomAddress, Event)| Hit { target: target(&address), event };
+    let hits = hits.into_iter().map(hit).collect();
+    let next = next.map(|next| next.to_string());
+    write_line(&ServerFrame::Found { id, hits, next, behind }, out);
 }
 
 pub(crate) fn page(room_id: RoomId, events: &[Arc<Event>], out: &mut Vec<u8>) {
@@ -201,6 +240,10 @@ pub(crate) fn notice(notice: Notice, out: &mut Vec<u8>) {
         Notice::Drafted { address, text } => {
             ServerFrame::Drafted { target: target(&address), text }
         }
+        Notice::Kicked { room, by, reason, banned, .. } => {
+            ServerFrame::Kicked { room, by, reason, banned }
+        }
+        Notice::Highlights { words } => ServerFrame::Highlights { words },
         // Nothing waits in a session of this door.
         Notice::Dropped { .. } | Notice::NotStored { .. } => return,
     };
@@ -237,6 +280,14 @@ pub(crate) fn delivery(delivery: &Delivery, out: &mut Vec<u8>) {
             let (room, user, old) = (room.clone(), user.clone(), old.clone());
             write_line(&ServerFrame::Renamed { room, user, old }, out);
         }
+        Delivery::Typing { address, from } => {
+            let (target, from) = (target(address), from.clone());
+            write_line(&ServerFrame::Typing { target, from }, out);
+        }
+        Delivery::Away { room, user, note } => {
+            let (room, user, text) = (room.clone(), user.clone(), note.clone());
+            write_line(&ServerFrame::Away { room, user, text }, out);
+        }
         Delivery::Count { room, members } => {
             write_line(&ServerFrame::Count { room: room.clone(), members: *members }, out);
         }
@@ -257,7 +308,7 @@ mod tests {
             seq: Seq(3),
             time: WallMs(4),
             from: Author { id: UserId(5), name: UserName::parse("ann").unwrap() },
-            body: Body::Action { text: Text::parse("waves \"\u{1f44b}\"\nand more").unwrap() },
+            body: Body::action(Text::parse("waves \"\u{1f44b}\"\nand more").unwrap()),
         };
         let room = RoomAddress::Room(RoomName::parse("lobby").unwrap());
         let bob = RoomAddress::User(UserName::parse("bob").unwrap());

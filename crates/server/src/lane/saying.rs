@@ -4,6 +4,7 @@ use super::Lane;
 use crate::conn::Conn;
 use crate::door::Encoded;
 use crate::outbox::Slow;
+use crate::reading::Hits;
 use hubbub_hub::{Delivery, Input, Refusal, Reply, Tag};
 use hubbub_protocol::{ErrorCode, Event, RoomAddress, RoomId, SessionId, limits};
 use hubbub_store::HistoryPage;
@@ -83,7 +84,22 @@ impl Lane {
                 None => {
                     let text = "The history can't be read at the moment. Ask again in a while.";
                     let code = ErrorCode::Unavailable;
-                    let refusal = Refusal { code, text: text.into(), suggestion: None };
+                    let refusal = Refusal::new(code, text);
+                    door.reply(tag, Reply::Refused(refusal), out);
+                }
+            }
+        });
+        self.answered(id);
+    }
+
+    pub(super) fn found(&mut self, id: SessionId, tag: Tag, found: Option<Hits>) {
+        self.say(id, |conn, out| {
+            let Some(door) = &mut conn.door else { return };
+            match found {
+                Some(found) => door.found(tag, found, out),
+                None => {
+                    let text = "Nothing can be looked for at the moment. Ask again in a while.";
+                    let refusal = Refusal::new(ErrorCode::Unavailable, text);
                     door.reply(tag, Reply::Refused(refusal), out);
                 }
             }

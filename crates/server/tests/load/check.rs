@@ -37,7 +37,7 @@ pub fn check(reports: &[Report], log: &Log) -> Vec<Broken> {
     let mut found: HashMap<(&str, &RoomName), Position> = HashMap::new();
     for (room, events) in log {
         for event in events {
-            let text = event.body.text().as_str();
+            let text = event.body.words();
             if found.insert((text, room), event.position()).is_some() {
                 broken.push(Broken::Doubled { text: text.into() });
             }

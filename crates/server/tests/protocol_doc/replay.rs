@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Far longer than any answer takes.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -147,6 +147,25 @@ fn happens(
         ("server", "registers who has the invite $INVITE") => {
             values.insert("INVITE".into(), server.restart_with_invite()?.into());
         }
+        (_, happening) if happening.starts_with("can find ") => {
+            let words = happening.trim_start_matches("can find ");
+            let client = clients.get_mut(who).ok_or("nobody was connected")?;
+            ask_until(client, serde_json::json!({"cmd": "search", "query": words}), |found| {
+                found["hits"] != serde_json::json!([]) && found["behind"].is_null()
+            })?;
+        }
+        (_, happening) if happening.starts_with("sees ") => {
+            let words: Vec<&str> = happening.split(' ').collect();
+            let ["sees", room, "begin", "at", seq] = words[..] else {
+                return Err(format!("what is {what:?}?"));
+            };
+            let client = clients.get_mut(who).ok_or("nobody was connected")?;
+            let oldest = serde_json::json!(
+                {"cmd": "history", "room": room, "page": {"after": 0}, "limit": 1}
+            );
+            let seq: u64 = seq.parse().map_err(|_| format!("what is {seq:?}?"))?;
+            ask_until(client, oldest, |page| page["events"][0]["seq"] == seq)?;
+        }
         (_, "lost") => {
             let mut client = clients.remove(who).ok_or("nobody was connected")?;
             nothing_else(&mut client)?;
@@ -160,6 +179,30 @@ fn happens(
         _ => return Err(format!("what is {what:?}?")),
     }
     Ok(())
+}
+
+/// Asks the same again and again until it is answered so: for what takes its time, and no frame tells of.
+fn ask_until(
+    client: &mut Client,
+    mut request: Value,
+    is_so: impl Fn(&Value) -> bool,
+) -> Result<(), String> {
+    request["id"] = FENCE.into();
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        client.send(request.to_string().as_bytes());
+        let got = client.receive()?;
+        if got["id"] != FENCE || got["ev"] == "error" {
+            return Err(format!("this came: {got}"));
+        }
+        if is_so(&got) {
+            return Ok(());
+        }
+        if Instant::now() > deadline {
+            return Err(format!("still: {got}"));
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
 }
 
 /// A ping is a fence: what should have come before its answer has come.

@@ -26,10 +26,27 @@ pub(crate) struct Field {
 
 pub(crate) type Fields = BTreeMap<String, Field>;
 
+/// What an object has.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Shape {
+    /// Whatever it is.
+    pub(crate) fields: Fields,
+    /// What more it has, by the word in one of these fields.
+    pub(crate) alternatives: Option<Alternatives>,
+}
+
+/// The fields that an object has beside others, by the word in its `tag`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Alternatives {
+    pub(crate) tag: String,
+    /// By word and name of the field.
+    pub(crate) fields: BTreeMap<(String, String), Field>,
+}
+
 /// What a named type is.
 pub(crate) enum TypeForm {
     Scalar(String),
-    Object(Fields),
+    Object(Shape),
     OneOf(Vec<String>),
 }
 
@@ -37,7 +54,8 @@ pub(crate) struct Schema(Value);
 
 const ALWAYS: &str = "always";
 const OPTIONAL: &str = "optional";
-const ONE_OF_TWO: &str = "one of two";
+/// By the number of fields of which one is there.
+const ONE_OF: &[&str] = &["", "", "one of two", "one of three", "one of four"];
 
 impl Schema {
     pub(crate) fn new() -> Self {
@@ -45,13 +63,13 @@ impl Schema {
     }
 
     /// All frames of a direction with their own fields, in the order of the schema.
-    pub(crate) fn frames(&self, direction: Direction) -> Vec<(String, Fields)> {
+    pub(crate) fn frames(&self, direction: Direction) -> Vec<(String, Shape)> {
         let frames = self.0[direction.half]["oneOf"].as_array().expect("frames");
         let named = frames.iter().map(|frame| {
             let name = frame["properties"][direction.tag]["const"].as_str().expect("a tag");
-            let mut fields = self.fields(frame);
-            fields.remove(direction.tag);
-            (name.to_owned(), fields)
+            let mut shape = self.shape(frame);
+            shape.fields.remove(direction.tag);
+            (name.to_owned(), shape)
         });
         named.collect()
     }
@@ -63,17 +81,23 @@ impl Schema {
         if half.get("properties").is_some() {
             fields.extend(self.own_fields(half));
         }
-        let tag = Field { kind: "string".into(), given: ALWAYS.into() };
-        fields.insert(direction.tag.into(), tag);
+        fields.insert(direction.tag.into(), word_field());
         fields
     }
 
-    /// All named types of both directions.
+    /// All named types of both directions, but those whose fields stand in others as their own.
     pub(crate) fn types(&self) -> BTreeMap<String, TypeForm> {
         let mut types = BTreeMap::new();
         for direction in [CLIENT, SERVER] {
+            let mut named = BTreeSet::new();
+            references(&self.0[direction.half], &mut named);
             for (name, schema) in self.definitions(direction) {
-                types.insert(snake(name), self.form(schema));
+                let form = self.form(schema);
+                let has_table =
+                    matches!(&form, TypeForm::Object(shape) if shape.alternatives.is_some());
+                if has_table || named.contains(name.as_str()) {
+                    types.insert(snake(name), form);
+                }
             }
         }
         types
@@ -84,16 +108,17 @@ impl Schema {
     }
 
     fn form(&self, schema: &Value) -> TypeForm {
-        if schema.get("properties").is_some() {
-            return TypeForm::Object(self.fields(schema));
+        let branches = list(schema.get("oneOf"));
+        if schema.get("properties").is_some() || tag_of(branches).is_some() {
+            return TypeForm::Object(self.shape(schema));
         }
-        let Some(branches) = schema.get("oneOf").and_then(Value::as_array) else {
+        if branches.is_empty() {
             return TypeForm::Scalar(self.kind(schema));
-        };
+        }
         let value = |branch: &Value| match branch.get("const").and_then(Value::as_str) {
             Some(word) => word.to_owned(),
             None => {
-                let fields = self.fields(branch);
+                let fields = self.own_fields(branch);
                 let (name, field) = fields.first_key_value().expect("one field");
                 format!("{{\"{name}\":{}}}", field.kind)
             }
@@ -113,46 +138,56 @@ impl Schema {
         properties.iter().map(field).collect()
     }
 
-    /// The fields of an object, with those of its alternatives.
-    fn fields(&self, schema: &Value) -> Fields {
-        let mut fields = self.own_fields(schema);
+    /// What an object has, with its alternatives.
+    fn shape(&self, schema: &Value) -> Shape {
+        let mut shape = Shape { fields: self.own_fields(schema), alternatives: None };
         for part in list(schema.get("allOf")) {
-            fields.extend(self.fields(part));
+            let part = self.shape(part);
+            shape.fields.extend(part.fields);
+            shape.alternatives = shape.alternatives.or(part.alternatives);
         }
         let branches = list(schema.get("oneOf"));
-        for branch in branches {
-            for (name, _) in self.own_fields(branch) {
-                let of_all: Vec<&Value> =
-                    branches.iter().filter_map(|branch| branch["properties"].get(&name)).collect();
-                let given = if of_all.len() == branches.len() { ALWAYS } else { ONE_OF_TWO };
-                let kind = self.kind_of_several(&of_all);
-                fields.insert(name, Field { kind, given: given.into() });
+        match tag_of(branches) {
+            Some(tag) => {
+                shape.fields.insert(tag.to_owned(), word_field());
+                shape.alternatives = Some(self.alternatives(tag, branches));
             }
-        }
-        fields
-    }
-
-    /// One type for all: the enumeration that has just these words, if each is one.
-    fn kind_of_several(&self, schemas: &[&Value]) -> String {
-        let words: Vec<String> = schemas
-            .iter()
-            .filter_map(|schema| schema["const"].as_str().map(str::to_owned))
-            .collect();
-        if words.len() < schemas.len() {
-            let kinds: BTreeSet<String> = schemas.iter().map(|schema| self.kind(schema)).collect();
-            return Vec::from_iter(kinds).join(" or ");
-        }
-        for direction in [CLIENT, SERVER] {
-            for (name, schema) in self.definitions(direction) {
-                let is_enumeration = schema.get("properties").is_none();
-                if is_enumeration
-                    && matches!(self.form(schema), TypeForm::OneOf(known) if known == words)
-                {
-                    return snake(name);
+            None => {
+                for branch in branches {
+                    let own = self.own_fields(branch);
+                    assert_eq!(own.len(), 1, "one of several single fields: {branch}");
+                    let given = ONE_OF[branches.len()];
+                    let one = |(name, field): (String, Field)| {
+                        (name, Field { given: given.into(), ..field })
+                    };
+                    shape.fields.extend(own.into_iter().map(one));
                 }
             }
         }
-        words.join(" or ")
+        shape
+    }
+
+    fn alternatives(&self, tag: &str, branches: &[Value]) -> Alternatives {
+        let mut all = BTreeMap::new();
+        for branch in branches {
+            let word = branch["properties"][tag]["const"].as_str().expect("a word");
+            let mut fields = self.own_fields(branch);
+            if let Some(name) = branch.get("$ref").and_then(Value::as_str) {
+                // Those of a type with a table of its own are found there, by its tag.
+                fields.extend(self.shape(self.definition(name)).fields);
+            }
+            fields.remove(tag);
+            assert!(!fields.is_empty(), "{word} has no fields: where would the document say so?");
+            let named = |(name, field): (String, Field)| ((word.to_owned(), name), field);
+            all.extend(fields.into_iter().map(named));
+        }
+        Alternatives { tag: tag.to_owned(), fields: all }
+    }
+
+    fn definition(&self, path: &str) -> &Value {
+        let name = path.rsplit('/').next().expect("a path has a last part");
+        let found = [CLIENT, SERVER].map(|direction| self.definitions(direction).get(name));
+        found.into_iter().flatten().next().expect("it is defined")
     }
 
     /// A type in the words of the document.
@@ -180,20 +215,40 @@ impl Schema {
     pub(crate) fn check(&self, direction: Direction, frame: &Value) -> Result<(), String> {
         self.validate(direction, &self.0[direction.half], frame)?;
         let name = frame[direction.tag].as_str().ok_or("the frame has no name")?;
-        let mut known = self.common(direction);
-        for (frame, fields) in self.frames(direction) {
-            if frame == name {
-                known.extend(fields);
-            }
+        let mut known: BTreeSet<String> = self.common(direction).into_keys().collect();
+        for (_, shape) in self.frames(direction).into_iter().filter(|(frame, _)| frame == name) {
+            known.extend(shape.fields.into_keys());
+            self.add_alternatives(shape.alternatives.as_ref(), frame, &mut known);
         }
         let fields = frame.as_object().expect("it is valid").keys();
         // Tomorrow's field shows that the server ignores what it does not know.
         match fields
             .into_iter()
-            .find(|field| !known.contains_key(*field) && *field != "a_field_of_tomorrow")
+            .find(|field| !known.contains(*field) && *field != "a_field_of_tomorrow")
         {
             Some(field) => Err(format!("{name} has no field {field:?}")),
             None => Ok(()),
+        }
+    }
+
+    /// The fields that a frame has by the word in its tag, and by that in the tag of what that has.
+    fn add_alternatives(
+        &self,
+        alternatives: Option<&Alternatives>,
+        frame: &Value,
+        known: &mut BTreeSet<String>,
+    ) {
+        let Some(Alternatives { tag, fields }) = alternatives else { return };
+        let own = fields.keys().filter(|(word, _)| frame[tag] == *word);
+        for (_, name) in own {
+            known.insert(name.clone());
+            for form in self.types().values() {
+                if let TypeForm::Object(Shape { alternatives: Some(inner), .. }) = form
+                    && inner.tag == *name
+                {
+                    self.add_alternatives(Some(inner), frame, known);
+                }
+            }
         }
     }
 
@@ -216,7 +271,12 @@ impl Schema {
                     _ => false,
                 },
                 "anyOf" => list(Some(rule)).iter().any(|schema| passes(&schema)),
-                "allOf" => list(Some(rule)).iter().all(|schema| passes(&schema)),
+                "allOf" => {
+                    for schema in list(Some(rule)) {
+                        self.validate(direction, schema, value)?;
+                    }
+                    true
+                }
                 "type" => strings(Some(rule)).any(|kind| is_of(kind, value)),
                 "const" => value == rule,
                 "format" => match rule.as_str() {
@@ -271,14 +331,42 @@ impl Schema {
     }
 
     fn explain(&self, direction: Direction, branches: &Value, value: &Value) -> Result<(), String> {
-        let is_meant = |branch: &&Value| {
-            let tag = &branch["properties"][direction.tag]["const"];
-            !tag.is_null() && value.get(direction.tag) == Some(tag)
-        };
-        match list(Some(branches)).iter().find(is_meant) {
+        let branches = list(Some(branches));
+        let meant = tag_of(branches).and_then(|tag| {
+            branches
+                .iter()
+                .find(|branch| value.get(tag) == Some(&branch["properties"][tag]["const"]))
+        });
+        match meant {
             Some(branch) => self.validate(direction, branch, value),
             None => Err(format!("{value} is none of the alternatives")),
         }
+    }
+}
+
+/// The field whose word says which of these objects it is.
+fn tag_of(branches: &[Value]) -> Option<&str> {
+    let properties = branches.first()?.get("properties")?.as_object()?;
+    let tag = properties.iter().find(|(_, schema)| schema.get("const").is_some())?.0;
+    let has_it = |branch: &Value| branch["properties"][tag].get("const").is_some();
+    branches.iter().all(has_it).then_some(tag)
+}
+
+fn word_field() -> Field {
+    Field { kind: "string".into(), given: ALWAYS.into() }
+}
+
+/// The types that stand somewhere by their name. One beside `properties` gives its fields to those.
+fn references<'a>(schema: &'a Value, named: &mut BTreeSet<&'a str>) {
+    match schema {
+        Value::Object(fields) => {
+            if let (Some(name), None) = (fields.get("$ref"), fields.get("properties")) {
+                named.extend(name.as_str().and_then(|name| name.rsplit('/').next()));
+            }
+            fields.values().for_each(|value| references(value, named));
+        }
+        Value::Array(values) => values.iter().for_each(|value| references(value, named)),
+        _ => {}
     }
 }
 

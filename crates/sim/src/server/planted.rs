@@ -4,7 +4,8 @@ use super::Server;
 use crate::Plant;
 use hubbub_hub::{Command, Delivery};
 use hubbub_protocol::record::Record;
-use hubbub_protocol::{Body, Event, Text};
+use hubbub_protocol::{Body, Event, Text, UserId};
+use hubbub_store::HistoryPage;
 use std::sync::Arc;
 
 impl Server {
@@ -42,11 +43,33 @@ impl Server {
             Record::Event { event, send }
                 if self.plant == Some(Plant::AlterHistory) && event.seq.0.is_multiple_of(17) =>
             {
-                let text = Text::parse(&format!("{} (altered)", event.body.text())).expect("short");
-                let event = Arc::new(Event { body: Body::Text { text }, ..(*event).clone() });
+                let text =
+                    Text::parse(&format!("{} (altered)", event.body.words())).expect("short");
+                let event = Arc::new(Event { body: Body::text(text), ..(*event).clone() });
                 Record::Event { event, send }
             }
+            Record::Event { event, send }
+                if self.plant == Some(Plant::ForgeActs) && event.body.refers_to().is_none() =>
+            {
+                let mut event = Event::clone(&event);
+                if event.body.said().is_none() {
+                    event.from.id = UserId(1);
+                }
+                Record::Event { event: Arc::new(event), send }
+            }
             record => record,
+        }
+    }
+
+    /// Brings back what was deleted.
+    pub(super) fn undeleted(&self, page: &mut HistoryPage) {
+        if self.plant != Some(Plant::ReadDeleted) {
+            return;
+        }
+        for event in &mut page.events {
+            if matches!(event.body, Body::Deleted { .. }) {
+                event.body = Body::text(Text::parse("a ghost").expect("short"));
+            }
         }
     }
 }

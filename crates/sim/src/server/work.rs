@@ -1,11 +1,12 @@
 //! The work of the server's other threads, cut into steps: commits, passwords, reading.
 
-use super::{Item, Job, Server, Want};
+use super::{Item, Server, Want};
 use crate::Plant;
 use hubbub_hub::{Input, PageRead, PasswordOutcome, PasswordWork, Ticket};
 use hubbub_protocol::Password;
 use hubbub_protocol::account::{Credential, CredentialKind, Credentials};
 use hubbub_protocol::record::Record;
+use hubbub_server::Outcome;
 use hubbub_store::{Store, StoreError};
 use std::sync::Arc;
 
@@ -26,10 +27,13 @@ impl Server {
                 let kept: Vec<Record> = self.batch.iter().filter(|r| !lost(r)).cloned().collect();
                 self.store.commit(&kept)?;
             }
-            Some(Plant::ForgetAccounts) => {
-                let is_account = |record: &&Record| matches!(record, Record::Account(_));
+            Some(Plant::ForgetAccounts | Plant::NoExpiry) => {
+                let is_left_out = |record: &&Record| match self.plant {
+                    Some(Plant::NoExpiry) => matches!(record, Record::Trim { .. }),
+                    _ => matches!(record, Record::Account(_)),
+                };
                 let kept: Vec<Record> =
-                    self.batch.iter().filter(|r| !is_account(r)).cloned().collect();
+                    self.batch.iter().filter(|r| !is_left_out(r)).cloned().collect();
                 self.store.commit(&kept)?;
             }
             _ => self.store.commit(&self.batch)?,
@@ -90,25 +94,29 @@ impl Server {
     /// Reads one page that somebody waits for.
     pub(crate) fn read(&mut self) -> Result<(), StoreError> {
         let Some(job) = self.jobs.pop_front() else { return Ok(()) };
-        match job {
-            Job::CatchUp { session, after } => {
-                let page = match self.plant {
-                    Some(Plant::FalseReset) if after.seq.0.is_multiple_of(3) => PageRead::Diverged,
-                    _ => hubbub_server::read_missed(self.reader.as_mut(), after)?,
-                };
-                self.drive(Input::PageRead { session, after, page });
+        let mut outcome = job.read(self.reader.as_mut())?;
+        match (&mut outcome, &self.plant) {
+            (Outcome::Input(Input::PageRead { after, page, .. }), Some(Plant::FalseReset))
+                if after.seq.0.is_multiple_of(3) =>
+            {
+                *page = PageRead::Diverged;
             }
-            Job::History { session, tag, address, room, page, limit } => {
-                let page = self.reader.page(room, page, limit)?;
+            (Outcome::Input(Input::SendsLoaded { sends, .. }), Some(Plant::ForgetWindow)) => {
+                *sends = Some(Vec::new());
+            }
+            _ => {}
+        }
+        match outcome {
+            Outcome::Input(input) => self.drive(input),
+            Outcome::History { session, tag, address, page: Some(mut page) } => {
+                self.undeleted(&mut page);
                 self.give(session.lane(), Item::History { session, tag, address, page });
             }
-            Job::Sends { session, instance } => {
-                let mut sends = self.reader.sends(instance)?;
-                if self.plant == Some(Plant::ForgetWindow) {
-                    sends.clear();
-                }
-                self.drive(Input::SendsLoaded { session, instance, sends: Some(sends) });
+            Outcome::Found { session, tag, found: Some(found) } => {
+                self.give(session.lane(), Item::Found { session, tag, found });
             }
+            // What can't be read is an error above.
+            Outcome::History { page: None, .. } | Outcome::Found { found: None, .. } => {}
         }
         if !self.jobs.is_empty() {
             self.wants.push(Want::Read);

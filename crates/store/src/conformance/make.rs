@@ -8,9 +8,11 @@ use hubbub_protocol::account::{
 use hubbub_protocol::audit::{AuditAct, AuditEntry};
 use hubbub_protocol::frame::Retention;
 use hubbub_protocol::record::{Record, RoomKind, RoomRecord};
+use hubbub_protocol::room::RestrictionRecord;
 use hubbub_protocol::{
-    Author, Body, Counter, DoorKind, Epoch, Event, Instance, InviteId, LoginId, PrivatePolicy,
-    RoomId, RoomName, SecretDigest, Seq, Text, UserId, UserName, WallMs,
+    Author, Body, Counter, DoorKind, Epoch, Event, Instance, InviteId, LoginId, NamePattern, Note,
+    PrivatePolicy, Reaction, Restricted, RestrictionKind, Role, RoomChange, RoomId, RoomName,
+    RoomSettings, SecretDigest, Seq, Text, UserId, UserName, WallMs,
 };
 use std::sync::Arc;
 
@@ -32,7 +34,30 @@ pub(super) fn room(id: u64) -> RoomRecord {
         kind: RoomKind::Named(name),
         retention: Retention::Forever,
         created: WallMs(1_000 + id),
+        settings: RoomSettings::default(),
     }
+}
+
+/// Of `n`, 0 being those of a new room.
+pub(super) fn settings(n: u64) -> RoomSettings {
+    if n == 0 {
+        return RoomSettings::default();
+    }
+    RoomSettings {
+        topic: (n % 2 == 1).then(|| note(&format!("über {n}"))),
+        description: (n % 3 == 1).then(|| note("\"for\" \\ all")),
+        invite_only: n % 2 == 1,
+        key: (n % 4 > 1).then_some(SecretDigest([n as u8; 32])),
+        moderated: n % 3 == 1,
+        secret: n % 4 > 1,
+        member_limit: (n % 5 > 1).then_some(u32::MAX - n as u32),
+        slow_s: n as u32 % 7,
+        pinned: (0..n % 4).map(|pin| Seq(n + pin)).collect(),
+    }
+}
+
+pub(super) fn note(text: &str) -> Note {
+    Note::parse(text).expect("a valid note")
 }
 
 /// Text and author depend on the place, so that a mix-up shows.
@@ -44,7 +69,7 @@ pub(super) fn event(room: u64, seq: u64, epoch: u32) -> Event {
         seq: Seq(seq),
         time: WallMs(10_000 + seq),
         from: author(1 + seq % 3),
-        body: if seq.is_multiple_of(4) { Body::Action { text } } else { Body::Text { text } },
+        body: if seq.is_multiple_of(4) { Body::action(text) } else { Body::text(text) },
     }
 }
 
@@ -54,6 +79,56 @@ pub(super) fn said(room: u64, seq: u64) -> Record {
 
 pub(super) fn sent(room: u64, seq: u64, from: Instance, counter: u64) -> Record {
     Record::Event { event: Arc::new(event(room, seq, 1)), send: Some((from, Counter(counter))) }
+}
+
+/// Any event, by `user`.
+pub(super) fn did(room: u64, seq: u64, user: u64, body: Body) -> Record {
+    let event = Event { from: author(user), body, ..event(room, seq, 1) };
+    Record::Event { event: Arc::new(event), send: None }
+}
+
+pub(super) fn text(text: &str) -> Text {
+    Text::parse(text).expect("a valid text")
+}
+
+pub(super) fn edit(of: u64, new: &str) -> Body {
+    Body::Edit { of: Seq(of), text: Some(text(new)) }
+}
+
+pub(super) fn react(of: u64, what: &str, on: bool) -> Body {
+    Body::React { of: Seq(of), reaction: reaction(what), on }
+}
+
+pub(super) fn reaction(what: &str) -> Reaction {
+    Reaction::parse(what).expect("a valid reaction")
+}
+
+pub(super) const ROLES: [Role; 3] = [Role::Voice, Role::Operator, Role::Owner];
+
+pub(super) fn role(room: u64, user: u64, n: u64) -> Record {
+    Record::Role {
+        room: RoomId(room),
+        user: UserId(user),
+        role: ROLES.get(n as usize % 3).copied(),
+    }
+}
+
+/// What a room's log says that is no message, and is only kept: of all kinds.
+pub(super) fn notice(n: u64) -> Body {
+    let what = [RestrictionKind::Ban, RestrictionKind::Mute][(n % 2) as usize];
+    let reason = (n % 2 == 1).then(|| note("zu laut"));
+    let whom = "*bob*".to_owned();
+    match n % 9 {
+        0 => Body::Changed(RoomChange::Topic { topic: reason }),
+        1 => Body::Changed(RoomChange::MemberLimit { members: None }),
+        2 => Body::Changed(RoomChange::Retention { retention: Retention::Days(n as u32) }),
+        3 => Body::Role { user: author(n), role: ROLES.get(n as usize % 4).copied() },
+        4 => Body::Kicked { user: author(n), reason },
+        5 => Body::Restricted { what, whom, user: Some(author(n)), reason, until: Some(WallMs(n)) },
+        6 => Body::Restricted { what, whom, user: None, reason, until: None },
+        7 => Body::Lifted { what, whom },
+        _ => Body::Pin { of: Seq(n % 40), on: n % 2 == 1 },
+    }
 }
 
 /// A room with the events `1..=count`.
@@ -66,6 +141,8 @@ pub(super) fn filled(room_id: u64, count: u64) -> Vec<Record> {
 /// The identity `id` and the values of `n`: as in what follows, another `n` is another value.
 pub(super) fn account(id: u64, n: u64) -> AccountRecord {
     AccountRecord {
+        admin: n % 3 == 1,
+        highlights: (0..n % 3).map(|word| format!("\"wört{word}\"")).collect(),
         id: UserId(id),
         name: UserName::known(&format!("Zoë{n}")).expect("a valid name"),
         created: WallMs(2_000 + n),
@@ -114,6 +191,25 @@ pub(super) fn request(from: u64, to: u64, group: Option<u64>, time: u64) -> Requ
         to: UserId(to),
         group: group.map(RoomId),
         time: WallMs(time),
+    }
+}
+
+pub(super) fn restriction(id: u64, room: u64, n: u64) -> RestrictionRecord {
+    RestrictionRecord {
+        id,
+        room: RoomId(room),
+        kind: [RestrictionKind::Ban, RestrictionKind::Mute][(n % 2) as usize],
+        whom: match n % 4 {
+            0 => Restricted::Account(UserId(n)),
+            1 => Restricted::Guest(UserId(n)),
+            2 => Restricted::Pattern(NamePattern::parse("*Bö?b").expect("a valid pattern")),
+            _ => Restricted::Network("2001:db8::/64".parse().expect("a network")),
+        },
+        shown: format!("shown {n}"),
+        by: author(n).name,
+        reason: (n % 3 == 1).then(|| note(&format!("reason {n}"))),
+        created: WallMs(n),
+        until: (n % 5 > 1).then_some(WallMs(n + 1)),
     }
 }
 

@@ -2,8 +2,8 @@
 
 use super::Place;
 use super::make::{
-    account, block, credential, entry, event, filled, invite, login, ok, place as seat, request,
-    room, said,
+    ROLES, account, block, credential, entry, event, filled, invite, login, ok, place as seat,
+    request, restriction, role, room, said, settings,
 };
 use super::suite::{Test, stored};
 use crate::{Reader, Store};
@@ -11,11 +11,11 @@ use hubbub_protocol::account::{Credential, CredentialKind};
 use hubbub_protocol::audit::{AuditAct, AuditEntry};
 use hubbub_protocol::frame::Retention;
 use hubbub_protocol::record::{Record, RoomKind, RoomRecord, Snapshot};
-use hubbub_protocol::{InviteId, LoginId, RoomId, UserId, WallMs};
+use hubbub_protocol::{InviteId, LoginId, RoomId, SecretDigest, UserId, WallMs};
 
 /// All of them, by name.
 pub(super) const TESTS: &[(&str, Test)] = &[
-    ("a_room_takes_a_new_kind_alone", a_room_takes_a_new_kind_alone),
+    ("a_room_takes_all_but_when_it_was_made", a_room_takes_all_but_when_it_was_made),
     ("accounts_are_as_last_said", accounts_are_as_last_said),
     ("credentials_are_those_and_no_others", credentials_are_those_and_no_others),
     ("logins_come_and_go", logins_come_and_go),
@@ -31,7 +31,7 @@ pub(super) const TESTS: &[(&str, Test)] = &[
     ("a_bad_batch_leaves_nobody", a_bad_batch_leaves_nobody),
 ];
 
-fn snapshot(store: &mut dyn Store) -> Snapshot {
+pub(super) fn snapshot(store: &mut dyn Store) -> Snapshot {
     ok(store.load()).snapshot
 }
 
@@ -41,7 +41,7 @@ fn ids(reader: &mut dyn Reader, since: u64, after: u64, limit: u32) -> Vec<u64> 
 
 /// Commits it once more, and checks that nothing changes.
 #[track_caller]
-fn again(store: &mut dyn Store, batch: &[Record]) {
+pub(super) fn again(store: &mut dyn Store, batch: &[Record]) {
     let before = snapshot(store);
     ok(store.commit(batch));
     assert_eq!(snapshot(store), before, "said again");
@@ -51,39 +51,39 @@ fn credentials(user: u64, credentials: &[Credential]) -> Record {
     Record::Credentials { user: UserId(user), credentials: credentials.into() }
 }
 
-fn a_room_takes_a_new_kind_alone(place: &mut dyn Place) {
+fn a_room_takes_all_but_when_it_was_made(place: &mut dyn Place) {
     let mut store = place.open();
     let RoomKind::Named(name) = room(8).kind else { unreachable!("see `make`") };
     let group = |owner| RoomKind::Group { name: name.clone(), owner: UserId(owner) };
     let private = |open| RoomKind::Private { sides: [UserId(3), UserId(4)], open };
+    let pin = |n| RoomKind::Pin { name: name.clone(), pin: SecretDigest([n; 32]) };
     ok(store.commit(&filled(1, 3)));
     ok(store.commit(&[
         Record::Room(RoomRecord { kind: group(1), ..room(2) }),
         Record::Room(RoomRecord { kind: private(false), ..room(3) }),
     ]));
-    for (kind_of_2, kind_of_3) in [
-        (group(5), private(true)),
-        (group(1 << 52), private(false)),
-        (private(true), room(3).kind),
-        (room(2).kind, group(6)),
+    for (n, kind_of_2, kind_of_3, retention) in [
+        (1, group(5), private(true), Retention::None),
+        (2, group(1 << 52), private(false), Retention::Days(36_500)),
+        (3, private(true), pin(0), Retention::Messages(100_000_000)),
+        (4, pin(255), pin(1), Retention::Days(1)),
+        (0, room(2).kind, group(6), Retention::Forever),
     ] {
-        // Also in a batch with the room's events, and with values that must not come through.
-        let other = RoomRecord {
-            kind: kind_of_2.clone(),
-            retention: Retention::None,
-            created: WallMs(77),
-            ..room(2)
-        };
-        let batch =
-            [Record::Room(other), Record::Room(RoomRecord { kind: kind_of_3.clone(), ..room(3) })];
+        let other = RoomRecord { kind: kind_of_2, retention, settings: settings(n), ..room(2) };
+        // When it was made must not come through.
+        let batch = [
+            Record::Room(RoomRecord { created: WallMs(77), ..other.clone() }),
+            Record::Room(RoomRecord { kind: kind_of_3.clone(), ..room(3) }),
+        ];
         ok(store.commit(&batch));
         again(&mut *store, &batch);
         let expected = [
             stored(room(1), 1, 3),
-            stored(RoomRecord { kind: kind_of_2, ..room(2) }, 0, 0),
+            stored(other, 0, 0),
             stored(RoomRecord { kind: kind_of_3, ..room(3) }, 0, 0),
         ];
         assert_eq!(snapshot(&mut *store).rooms, expected);
+        assert_eq!(ok(ok(store.reader()).rooms()), expected);
     }
 }
 
@@ -319,12 +319,16 @@ fn everybody(n: u64) -> (Vec<Record>, Snapshot) {
         credentials(1, &proof),
         Record::Login(login(2, n)),
         Record::Place(seat(1, n, n)),
+        role(n, 1, n),
+        Record::Restriction(restriction(n, n, n)),
         Record::Request(request(1, 5, Some(n), n)),
         block(1, 6, true),
         Record::Invite(invite(4, n)),
         Record::Audit(entry(n, n, n)),
     ];
     let snapshot = Snapshot {
+        roles: vec![(RoomId(n), UserId(1), ROLES[n as usize % 3])],
+        restrictions: vec![restriction(n, n, n)],
         rooms: vec![stored(group, 0, 0)],
         accounts: vec![(account(1, n), proof.into())],
         logins: vec![login(2, n)],
@@ -369,6 +373,9 @@ fn a_bad_batch_leaves_nobody(place: &mut dyn Place) {
         block(1, 6, false),
         block(7, 8, true),
         Record::InviteGone(InviteId(4)),
+        Record::Role { room: RoomId(3), user: UserId(1), role: None },
+        Record::RestrictionGone(3),
+        Record::Trim { room: RoomId(3), upto: hubbub_protocol::Seq(1) },
         credentials(1, &[]),
         Record::RoomGone(RoomId(9)),
         Record::RoomGone(RoomId(3)),
@@ -388,6 +395,8 @@ fn a_bad_batch_leaves_nobody(place: &mut dyn Place) {
     let (_, eight) = everybody(8);
     expected.rooms.splice(0..0, eight.rooms);
     expected.places.splice(0..0, eight.places);
+    expected.roles.splice(0..0, eight.roles);
+    expected.restrictions.splice(0..0, eight.restrictions);
     expected.requests.splice(0..0, eight.requests);
     expected.blocks.push((UserId(7), UserId(8)));
     assert_eq!(snapshot(&mut *store), expected);

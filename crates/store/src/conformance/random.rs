@@ -2,13 +2,16 @@
 
 use super::Place;
 use super::make::{
-    account, block, credential, entry, invite, login, ok, place, request, room, said, sent,
+    account, block, credential, did, entry, invite, login, notice, ok, place, reaction, request,
+    restriction, role, room, said, sent, settings, text,
 };
 use crate::{Reader, Store};
 use hubbub_protocol::account::{CredentialKind, Credentials};
 use hubbub_protocol::frame::{Page, Retention};
 use hubbub_protocol::record::{Record, RoomKind};
-use hubbub_protocol::{Instance, InviteId, LoginId, RoomId, Seq, UserId, WallMs};
+use hubbub_protocol::{
+    Body, Instance, InviteId, LoginId, RoomId, Said, SecretDigest, Seq, UserId, WallMs,
+};
 
 /// Rooms, instances and people are few, so that they meet.
 const ROOMS: u64 = 5;
@@ -31,16 +34,26 @@ impl Random {
         Instance([self.below(INSTANCES) as u8; 16])
     }
 
-    /// A room of any kind. Only the kind counts, if it is there.
+    /// A room of any kind.
     fn room(&mut self) -> Record {
         let mut room = room(self.below(ROOMS));
         let (one, other) = (UserId(self.below(PEOPLE)), UserId(self.below(PEOPLE)));
-        room.kind = match (self.below(3), room.kind) {
+        room.kind = match (self.below(4), room.kind) {
             (0, RoomKind::Named(name)) => RoomKind::Group { name, owner: one },
             (1, _) => RoomKind::Private { sides: [one, other], open: self.below(2) == 0 },
+            (2, RoomKind::Named(name)) => {
+                RoomKind::Pin { name, pin: SecretDigest([self.below(256) as u8; 32]) }
+            }
             (_, kind) => kind,
         };
-        room.retention = if self.below(2) == 0 { Retention::Forever } else { Retention::None };
+        let count = 1 + self.below(1000) as u32;
+        room.retention = [
+            Retention::Forever,
+            Retention::None,
+            Retention::Days(count),
+            Retention::Messages(count),
+        ][self.below(4) as usize];
+        room.settings = settings(self.below(1000));
         room.created = WallMs(self.below(1000));
         Record::Room(room)
     }
@@ -49,6 +62,30 @@ impl Random {
         let kinds = [CredentialKind::Argon2id, CredentialKind::ScramSha256];
         let count = self.below(4);
         (0..count).map(|_| credential(kinds[self.below(2) as usize], self.below(1000))).collect()
+    }
+
+    /// What happens in a room whose newest event is `head`, mostly about one of the newest few, so
+    /// that they meet.
+    fn body(&mut self, head: u64) -> Body {
+        let back = if self.below(4) == 0 { 200 } else { 12 };
+        let of = Seq((head + 2).saturating_sub(self.below(back)));
+        let new = text(&format!("new {}", self.below(1000)));
+        match self.below(8) {
+            0 => Body::Edit { of, text: (self.below(9) > 0).then_some(new) },
+            1 => Body::Delete { of },
+            2 | 3 => {
+                let reaction = reaction(["+1", "ok", "👍", "a"][self.below(4) as usize]);
+                Body::React { of, reaction, on: self.below(3) > 0 }
+            }
+            4 => notice(self.below(1000)),
+            5 => Body::Deleted { by: of },
+            _ => {
+                let reply = (self.below(2) == 0).then_some(of);
+                // Also one that says that it was edited, as an import may do.
+                let edited = (self.below(9) == 0).then_some(of);
+                Body::Text(Said { text: new, reply, edited, everyone: self.below(2) == 0 })
+            }
+        }
     }
 
     fn page(&mut self, heads: &[u64]) -> (RoomId, Page, u32) {
@@ -97,8 +134,9 @@ impl Model {
         let instance = random.instance();
         let counter = &mut self.counters[instance.0[0] as usize];
         *counter += random.below(3);
-        match random.below(3) {
-            0 => said(id, self.heads[at]),
+        match random.below(6) {
+            0 | 1 => said(id, self.heads[at]),
+            2 | 3 => did(id, self.heads[at], random.below(PEOPLE), random.body(self.heads[at])),
             _ => {
                 *counter += 1;
                 sent(id, self.heads[at], instance, *counter)
@@ -113,7 +151,16 @@ impl Model {
         let (user, other) = (random.below(PEOPLE), random.below(PEOPLE));
         let (room, n) = (random.below(ROOMS), random.below(1000));
         let group = (random.below(2) == 0).then_some(room);
-        match random.below(16) {
+        match random.below(20) {
+            16 | 17 => role(room, user, n),
+            18 => Record::Restriction(restriction(user, room, n)),
+            19 => match random.below(8) {
+                0 => {
+                    let upto = Seq(self.heads[room as usize].saturating_sub(random.below(60)));
+                    Record::Trim { room: RoomId(room), upto }
+                }
+                _ => Record::RestrictionGone(user),
+            },
             0 => random.room(),
             1 | 2 => Record::Account(account(user, n)),
             3 => Record::Credentials { user: UserId(user), credentials: random.credentials() },
@@ -182,7 +229,7 @@ pub(super) fn compare(left: &mut dyn Place, right: &mut dyn Place, seed: u64, st
     let (mut left, mut right) = (Side::new(left), Side::new(right));
     for step in 0..steps {
         let here = format!("seed {seed}, step {step}");
-        match random.below(20) {
+        match random.below(21) {
             0 => {
                 left.reopen();
                 right.reopen();
@@ -228,6 +275,25 @@ pub(super) fn compare(left: &mut dyn Place, right: &mut dyn Place, seed: u64, st
                 let instance = random.instance();
                 let sends = [ok(left.reader().sends(instance)), ok(right.reader().sends(instance))];
                 assert_eq!(sends[0], sends[1], "{here}");
+            }
+            18 => {
+                let room = RoomId(random.below(ROOMS));
+                let head = model.heads[room.0 as usize];
+                let first = Seq(random.below(head + 3));
+                let last = Seq(first.0 + random.below(100));
+                let (me, before) =
+                    (UserId(random.below(PEOPLE)), WallMs(10_000 + random.below(head + 3)));
+                let what = reaction(["+1", "ok"][random.below(2) as usize]);
+                let ask = |reader: &mut dyn Reader| {
+                    let reacted = Some((me, &what));
+                    (
+                        ok(reader.reactions(room, first, last, me)),
+                        ok(reader.message(room, first, reacted)),
+                        ok(reader.expired(room, before)),
+                        ok(reader.rooms()),
+                    )
+                };
+                assert_eq!(ask(left.reader()), ask(right.reader()), "{here}: {room} {first}");
             }
             _ => {
                 let (room, _, _) = random.page(&model.heads);

@@ -48,7 +48,7 @@ fn counters(reader: &mut dyn Reader, instance: Instance) -> Vec<u64> {
 }
 
 pub(super) fn stored(record: RoomRecord, head_epoch: u32, head_seq: u64) -> StoredRoom {
-    StoredRoom { record, head_epoch: Epoch(head_epoch), head_seq: Seq(head_seq) }
+    StoredRoom { record, head_epoch: Epoch(head_epoch), head_seq: Seq(head_seq), floor: Seq(0) }
 }
 
 fn a_fresh_store_is_empty(place: &mut dyn Place) {

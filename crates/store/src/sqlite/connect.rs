@@ -82,7 +82,7 @@ fn open_flags(config: &SqliteConfig, flags: OpenFlags) -> Result<Connection, Sto
     opened
         .and_then(|conn| {
             conn.busy_timeout(BUSY)?;
-            conn.set_prepared_statement_cache_capacity(64);
+            conn.set_prepared_statement_cache_capacity(128);
             Ok(conn)
         })
         .map_err(Context::new(&config.path).doing("opening"))
@@ -145,6 +145,8 @@ pub(super) fn prepare_writer(conn: &Connection, config: &SqliteConfig) -> Result
     set("cache_size", -WRITER_CACHE_KIB)?;
     // Checks the cells of each page that is read, so damage is found before it spreads.
     set("cell_size_check", 1)?;
+    // What is deleted is overwritten: see `erase`.
+    set("secure_delete", 1)?;
     set("synchronous", if config.durability == Durability::Full { 2 } else { 0 })?;
     // On macOS a plain fsync stops at the drive's cache. No effect elsewhere.
     set("fullfsync", 1)?;

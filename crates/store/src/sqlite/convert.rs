@@ -3,9 +3,11 @@
 use hubbub_protocol::DoorKind;
 use rusqlite::types::{Type, ValueRef};
 use rusqlite::{Connection, Row};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
-/// A number as SQLite keeps it. What the server counts is far from 2^63; a client's number must be
-/// limited before it comes here.
+/// A number as SQLite keeps it. What the server counts is far from 2^63. A number from outside must be
+/// limited in the hub: here it would fail the whole batch.
 pub(super) fn int(number: u64) -> rusqlite::Result<i64> {
     i64::try_from(number).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
 }
@@ -36,6 +38,17 @@ pub(super) fn word<T>(
         let error = format!("the word '{word}' means nothing");
         rusqlite::Error::FromSqlConversionFailure(at, Type::Text, error.into())
     })
+}
+
+/// What has too many parts for columns.
+pub(super) fn to_json(value: &impl Serialize) -> rusqlite::Result<String> {
+    serde_json::to_string(value)
+        .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
+}
+
+/// The same, back.
+pub(super) fn json<T: DeserializeOwned>(row: &Row<'_>, at: usize) -> rusqlite::Result<T> {
+    parsed(row, at, |text| serde_json::from_str(text))
 }
 
 /// What may be NULL.

@@ -2,7 +2,7 @@
 
 use super::SqliteConfig;
 use super::connect::{self, Context};
-use super::schema::{APPLICATION_ID, VERSION_1};
+use super::schema::{APPLICATION_ID, VERSION_1, VERSION_2};
 use crate::StoreError;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use std::path::PathBuf;
@@ -13,7 +13,7 @@ pub(super) struct Migration {
 }
 
 /// The steps from version 1 on. The newest version is one more than there are steps.
-pub(super) const MIGRATIONS: &[Migration] = &[];
+pub(super) const MIGRATIONS: &[Migration] = &[Migration { sql: VERSION_2 }];
 
 /// Copies of one version that may lie around before an upgrade is refused.
 const COPIES: u32 = 100;

@@ -9,15 +9,22 @@
 mod audit;
 mod connect;
 mod convert;
+mod erase;
+mod events;
+mod file;
 mod migrate;
 mod people;
+mod reactions;
 mod reader;
+mod rooms;
 mod schema;
+mod search;
 mod wal;
 mod writer;
 
-use crate::{Loaded, Reader, Store, StoreError};
+use crate::{Indexer, Loaded, Reader, Store, StoreError};
 use connect::Context;
+use hubbub_protocol::ServerKey;
 use hubbub_protocol::record::Record;
 use hubbub_protocol::{Epoch, WallMs};
 use migrate::Migration;
@@ -85,6 +92,7 @@ pub struct SqliteStore {
     conn: Connection,
     checkpoints: wal::Checkpoints,
     gate: wal::Gate,
+    search_notes: search::Notes,
     scratch: writer::Scratch,
     migrations: &'static [Migration],
     /// Set by a write that failed, cleared by a `recover` that did not.
@@ -113,17 +121,17 @@ impl SqliteStore {
         // Before anything is built on what an earlier process left in the WAL: see `wal`.
         wal::rewrite(&conn).map_err(context.doing("settling the write-ahead log"))?;
         migrate::bring_up_to_date(&conn, &config, found, migrations)?;
-        wal::checkpoint(&conn, "TRUNCATE").map_err(context.doing("emptying the log"))?;
-        connect::checkpoint_on_close(&conn, true);
         let gate = wal::Gate::default();
-        let checkpoints = wal::Checkpoints::new(&conn, &config, gate.clone())
-            .map_err(context.doing("opening"))?;
+        let checkpoints = wal::Checkpoints::at_start(&conn, &config, gate.clone())
+            .map_err(context.doing("emptying the log"))?;
+        connect::checkpoint_on_close(&conn, true);
         Ok(Self {
             config,
             context,
             conn,
             checkpoints,
             gate,
+            search_notes: search::Notes::default(),
             scratch: writer::Scratch::default(),
             migrations,
             failed: false,
@@ -149,7 +157,8 @@ impl SqliteStore {
         let value = result.map_err(self.context.doing(doing))?;
         // The transaction is durable in the WAL. A checkpoint that fails takes nothing back and is
         // tried again, so it is the operator's to know and not the batch's to fail.
-        if let Err(error) = self.checkpoints.after_commit(&self.conn) {
+        let erased = std::mem::take(&mut self.scratch.erased);
+        if let Err(error) = self.checkpoints.after_commit(&self.conn, erased) {
             tracing::warn!(file = %self.context, %error, "the checkpoint failed and will be repeated");
         }
         Ok(value)
@@ -160,11 +169,29 @@ impl Drop for SqliteStore {
     fn drop(&mut self) {
         if self.failed {
             connect::checkpoint_on_close(&self.conn, false);
+        } else if let Err(error) = self.checkpoints.before_close(&self.conn) {
+            tracing::warn!(file = %self.context, %error, "the last checkpoint failed");
         }
     }
 }
 
 impl Store for SqliteStore {
+    fn server_key(&mut self, fresh: ServerKey) -> Result<ServerKey, StoreError> {
+        self.transact("reading the server's key", |conn, _| {
+            conn.execute(
+                "INSERT INTO secrets VALUES ('server', ?1) ON CONFLICT DO NOTHING",
+                [fresh.expose()],
+            )?;
+            let sql = "SELECT value FROM secrets WHERE key = 'server'";
+            conn.query_row(sql, [], |row| row.get(0).map(ServerKey::new))
+        })
+    }
+
+    fn indexer(&self) -> Result<Box<dyn Indexer>, StoreError> {
+        let (gate, notes) = (self.gate.clone(), self.search_notes.clone());
+        Ok(Box::new(search::SqliteIndexer::new(&self.config, gate, notes)))
+    }
+
     fn load(&mut self) -> Result<Loaded, StoreError> {
         if self.failed {
             return Err(StoreError::Unrecovered);
@@ -182,7 +209,19 @@ impl Store for SqliteStore {
     }
 
     fn commit(&mut self, batch: &[Record]) -> Result<(), StoreError> {
-        self.transact("storing a batch", |conn, scratch| writer::write(conn, scratch, batch))
+        let result =
+            self.transact("storing a batch", |conn, scratch| writer::write(conn, scratch, batch));
+        self.search_notes.after(batch);
+        result
+    }
+
+    fn settle(&mut self) {
+        if self.failed {
+            return;
+        }
+        if let Err(error) = self.checkpoints.when_idle(&self.conn) {
+            tracing::warn!(file = %self.context, %error, "the checkpoint failed and will be repeated");
+        }
     }
 
     fn recover(&mut self) -> Result<(), StoreError> {
@@ -206,7 +245,8 @@ impl Store for SqliteStore {
                 [],
             )
             .map_err(self.context.doing("writing after a failure"))?;
-        self.checkpoints = wal::Checkpoints::new(&self.conn, &self.config, self.gate.clone())
+        self.checkpoints
+            .reopened(&self.conn, &self.config)
             .map_err(self.context.doing("reopening"))?;
         connect::checkpoint_on_close(&self.conn, true);
         self.failed = false;
@@ -214,7 +254,8 @@ impl Store for SqliteStore {
     }
 
     fn reader(&self) -> Result<Box<dyn Reader>, StoreError> {
-        Ok(Box::new(reader::SqliteReader::open(&self.config, self.gate.clone())?))
+        let (gate, notes) = (self.gate.clone(), self.search_notes.clone());
+        Ok(Box::new(reader::SqliteReader::open(&self.config, gate, notes)?))
     }
 
     fn tidy(&mut self, sends_before: WallMs) -> Result<(), StoreError> {

@@ -1,6 +1,6 @@
 //! Accounts, and what is kept with them: written one by one, read all at the start.
 
-use super::convert::{all, door, door_word, int, optional, parsed, uint, unknown};
+use super::convert::{all, door, door_word, int, json, optional, parsed, to_json, uint, unknown};
 use hubbub_protocol::account::{
     AccountRecord, Credential, CredentialKind, Credentials, InviteRecord, LoginRecord, PlaceRecord,
     RequestRecord,
@@ -28,8 +28,8 @@ pub(super) fn write_account(conn: &Connection, account: &AccountRecord) -> rusql
     });
     run(
         conn,
-        "REPLACE INTO accounts (id, name, created, policy, seen, online)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        "REPLACE INTO accounts (id, name, created, policy, seen, online, admin, highlights)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
         (
             int(account.id.0)?,
             account.name.as_str(),
@@ -37,6 +37,8 @@ pub(super) fn write_account(conn: &Connection, account: &AccountRecord) -> rusql
             policy,
             int(account.seen.0)?,
             account.online,
+            account.admin,
+            to_json(&account.highlights)?,
         ),
     )
 }
@@ -173,10 +175,9 @@ pub(super) fn delete_invite(conn: &Connection, id: InviteId) -> rusqlite::Result
     run(conn, "DELETE FROM invites WHERE id = ?1", [int(id.0)?])
 }
 
-/// Reads everything but the rooms.
+/// Reads everything but the rooms and what is kept with them.
 pub(super) fn load(conn: &Connection) -> rusqlite::Result<Snapshot> {
     Ok(Snapshot {
-        rooms: Vec::new(),
         accounts: accounts(conn)?,
         logins: all(
             conn,
@@ -202,6 +203,7 @@ pub(super) fn load(conn: &Connection) -> rusqlite::Result<Snapshot> {
             "SELECT id, code, created, expires, uses, used, note FROM invites ORDER BY id",
             invite,
         )?,
+        ..Snapshot::default()
     })
 }
 
@@ -213,7 +215,9 @@ fn accounts(conn: &Connection) -> rusqlite::Result<Vec<(AccountRecord, Credentia
     for (user, credential) in found {
         credentials.entry(user).or_default().push(credential);
     }
-    all(conn, "SELECT id, name, created, policy, seen, online FROM accounts ORDER BY id", |row| {
+    let sql = "SELECT id, name, created, policy, seen, online, admin, highlights
+               FROM accounts ORDER BY id";
+    all(conn, sql, |row| {
         let account = account(row)?;
         let credentials = credentials.remove(&account.id).unwrap_or_default();
         Ok((account, credentials.into()))
@@ -243,6 +247,8 @@ fn account(row: &Row<'_>) -> rusqlite::Result<AccountRecord> {
         policy: optional(row, 3, policy)?,
         seen: WallMs(uint(row, 4)?),
         online: row.get(5)?,
+        admin: row.get(6)?,
+        highlights: json(row, 7)?,
     })
 }
 

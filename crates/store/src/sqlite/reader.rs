@@ -2,34 +2,54 @@
 //! WAL from beginning anew, however slow the client is that the page is for.
 
 use super::connect::{self, Context};
-use super::convert::{all, int, optional, parsed, uint, unknown};
+use super::convert::{int, uint};
 use super::migrate::{self, Found, Migration};
+use super::search::{Notes, SearchIndex};
 use super::wal::{self, Gate};
-use super::{SqliteConfig, audit, people};
-use crate::{HistoryPage, Loaded, Reader, StoreError};
+use super::{SqliteConfig, audit, events, people, reactions, rooms};
+use crate::{HistoryPage, Loaded, Message, Reader, StoreError};
+use hubbub_protocol::Reaction;
 use hubbub_protocol::audit::AuditEntry;
-use hubbub_protocol::frame::{Page, Retention};
-use hubbub_protocol::record::{RoomKind, RoomRecord, SendRecord, Snapshot, StoredRoom};
+use hubbub_protocol::frame::{Page, ReactionEntry};
+use hubbub_protocol::record::{SendRecord, StoredRoom};
+use hubbub_protocol::search::{self, Query};
 use hubbub_protocol::{
-    Author, Body, Counter, Epoch, Event, Instance, Position, RoomId, RoomName, Seq, Text, UserId,
-    UserName, WallMs, limits,
+    Counter, Epoch, Event, Instance, Position, RoomId, Seq, UserId, WallMs, limits,
 };
-use rusqlite::{Connection, OptionalExtension, Row};
-use std::sync::PoisonError;
+use rusqlite::{Connection, OptionalExtension};
+use std::cell::RefCell;
+use std::sync::{LazyLock, PoisonError};
+
+static OLDER: LazyLock<String> =
+    LazyLock::new(|| select("WHERE room = ?1 AND seq < ?2 ORDER BY seq DESC LIMIT ?3"));
+static NEWER: LazyLock<String> =
+    LazyLock::new(|| select("WHERE room = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3"));
+static ONE: LazyLock<String> = LazyLock::new(|| select("WHERE room = ?1 AND seq = ?2"));
+
+fn select(which: &str) -> String {
+    format!("SELECT {} FROM events {which}", events::COLUMNS)
+}
 
 /// A connection that only reads.
 pub(super) struct SqliteReader {
     pub(super) conn: Connection,
     context: Context,
     gate: Gate,
+    /// Borrowed by one search at a time, which reads what it finds through the rest.
+    search: RefCell<SearchIndex>,
     /// Whether the writer, if there is one, is in another process.
     beside: bool,
 }
 
 impl SqliteReader {
-    pub(super) fn open(config: &SqliteConfig, gate: Gate) -> Result<Self, StoreError> {
+    pub(super) fn open(
+        config: &SqliteConfig,
+        gate: Gate,
+        notes: Notes,
+    ) -> Result<Self, StoreError> {
         let conn = connect::open_reader(config)?;
-        Ok(Self { conn, context: Context::new(&config.path), gate, beside: false })
+        let search = SearchIndex::new(config, notes).into();
+        Ok(Self { conn, context: Context::new(&config.path), gate, search, beside: false })
     }
 
     /// Opens what may be anything, and refuses what is not a Hubbub database of our version.
@@ -38,7 +58,8 @@ impl SqliteReader {
         migrations: &[Migration],
     ) -> Result<Self, StoreError> {
         let (conn, context) = (connect::open_beside(config)?, Context::new(&config.path));
-        let reader = Self { conn, context, gate: Gate::default(), beside: true };
+        let search = SearchIndex::new(config, Notes::default()).into();
+        let reader = Self { conn, context, gate: Gate::default(), search, beside: true };
         let (conn, context) = (&reader.conn, &reader.context);
         match migrate::inspect(conn, context, migrations)? {
             Found::Fresh => Err(StoreError::Backend(format!(
@@ -68,23 +89,59 @@ impl SqliteReader {
             if events.len() == limit as usize {
                 return Ok((events, true));
             }
-            events.push(event(room, row)?);
+            events.push(events::event(room, row)?);
         }
         Ok((events, false))
     }
 
     fn older(&self, room: RoomId, than: i64, limit: u32) -> rusqlite::Result<(Vec<Event>, bool)> {
-        let sql = "SELECT seq, epoch, time, kind, user, name, text FROM events
-                   WHERE room = ?1 AND seq < ?2 ORDER BY seq DESC LIMIT ?3";
-        let (mut events, more) = self.events(sql, room, than, limit)?;
+        let (mut events, more) = self.events(&OLDER, room, than, limit)?;
         events.reverse();
         Ok((events, more))
     }
 
     fn newer(&self, room: RoomId, than: i64, limit: u32) -> rusqlite::Result<(Vec<Event>, bool)> {
-        let sql = "SELECT seq, epoch, time, kind, user, name, text FROM events
-                   WHERE room = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3";
-        self.events(sql, room, than, limit)
+        self.events(&NEWER, room, than, limit)
+    }
+
+    fn read_message(
+        &self,
+        room: RoomId,
+        seq: Seq,
+        reacted: Option<(UserId, &Reaction)>,
+    ) -> rusqlite::Result<Option<Message>> {
+        // Nothing is stored at or beyond 2^63.
+        let (Ok(place), Ok(number)) = (int(room.0), int(seq.0)) else { return Ok(None) };
+        let tx = self.conn.unchecked_transaction()?;
+        let event = tx
+            .prepare_cached(&ONE)?
+            .query_row((place, number), |row| events::event(room, row))
+            .optional()?;
+        let Some(event) = event else { return Ok(None) };
+        let has_reacted = match reacted.map(|(user, reaction)| (int(user.0), reaction)) {
+            Some((Ok(user), reaction)) => reactions::has(&tx, [place, number, user], reaction)?,
+            _ => false,
+        };
+        let beside = reacted.map(|(_, reaction)| reaction);
+        let reactions = reactions::count(&tx, place, number, beside)?;
+        tx.commit()?;
+        Ok(Some(Message { event, reactions, has_reacted }))
+    }
+
+    fn read_expired(&self, room: RoomId, before: WallMs) -> rusqlite::Result<Option<Seq>> {
+        let Ok(room) = int(room.0) else { return Ok(None) };
+        let mut statement = self
+            .conn
+            .prepare_cached("SELECT seq, time FROM events WHERE room = ?1 ORDER BY seq LIMIT ?2")?;
+        let mut rows = statement.query((room, int(limits::TRIM_EVENTS)?))?;
+        let mut last = None;
+        while let Some(row) = rows.next()? {
+            if WallMs(uint(row, 1)?) >= before {
+                break;
+            }
+            last = Some(Seq(uint(row, 0)?));
+        }
+        Ok(last)
     }
 
     fn read_page(&self, room: RoomId, page: Page, limit: u32) -> rusqlite::Result<HistoryPage> {
@@ -104,7 +161,7 @@ impl SqliteReader {
                 (events, more)
             }
         };
-        Ok(HistoryPage { events, more })
+        Ok(HistoryPage { events, more, reactions: Vec::new() })
     }
 
     fn read_sends(&self, instance: Instance) -> rusqlite::Result<Vec<SendRecord>> {
@@ -130,6 +187,58 @@ impl SqliteReader {
 }
 
 impl Reader for SqliteReader {
+    fn message(
+        &mut self,
+        room: RoomId,
+        seq: Seq,
+        reacted: Option<(UserId, &Reaction)>,
+    ) -> Result<Option<Message>, StoreError> {
+        let _reading = self.gate.read().unwrap_or_else(PoisonError::into_inner);
+        self.read_message(room, seq, reacted)
+            .map_err(self.context.doing(&format!("reading event {seq} of room {room}")))
+    }
+
+    fn reactions(
+        &mut self,
+        room: RoomId,
+        first: Seq,
+        last: Seq,
+        me: UserId,
+    ) -> Result<Vec<ReactionEntry>, StoreError> {
+        let _reading = self.gate.read().unwrap_or_else(PoisonError::into_inner);
+        let place = |seq: Seq| i64::try_from(seq.0).unwrap_or(i64::MAX);
+        self.conn
+            .unchecked_transaction()
+            .and_then(|tx| {
+                let found =
+                    reactions::read(&tx, room, [place(first), place(last)], int(me.0).ok())?;
+                tx.commit()?;
+                Ok(found)
+            })
+            .map_err(self.context.doing(&format!("reading the reactions in room {room}")))
+    }
+
+    fn expired(&mut self, room: RoomId, before: WallMs) -> Result<Option<Seq>, StoreError> {
+        let _reading = self.gate.read().unwrap_or_else(PoisonError::into_inner);
+        self.read_expired(room, before)
+            .map_err(self.context.doing(&format!("looking for old events of room {room}")))
+    }
+
+    fn rooms(&mut self) -> Result<Vec<StoredRoom>, StoreError> {
+        let _reading = self.gate.read().unwrap_or_else(PoisonError::into_inner);
+        rooms::read_rooms(&self.conn).map_err(self.context.doing("reading the rooms"))
+    }
+
+    fn search(&mut self, query: &Query) -> Result<search::Found, StoreError> {
+        let read = |room: RoomId, seq: Seq| {
+            let _reading = self.gate.read().unwrap_or_else(PoisonError::into_inner);
+            self.read_page(room, Page::After(Seq(seq.0.saturating_sub(1))), 1)
+                .map(|page| page.events.into_iter().find(|event| event.seq == seq))
+                .map_err(self.context.doing(&format!("reading a hit in room {room}")))
+        };
+        self.search.borrow_mut().search(&self.conn, &self.gate, query, read)
+    }
+
     fn page(&mut self, room: RoomId, page: Page, limit: u32) -> Result<HistoryPage, StoreError> {
         let _reading = self.gate.read().unwrap_or_else(PoisonError::into_inner);
         self.read_page(room, page, limit)
@@ -180,60 +289,6 @@ pub(super) fn load(conn: &Connection, context: &Context) -> Result<Loaded, Store
 fn read_all(conn: &Connection) -> rusqlite::Result<Loaded> {
     let epoch =
         conn.query_row("SELECT value FROM meta WHERE key = 'epoch'", [], |row| row.get(0))?;
-    let rooms = all(
-        conn,
-        "SELECT r.id, r.kind, r.name, r.owner, r.low_user, r.high_user, r.open, r.retention,
-                r.created, e.epoch, e.seq
-         FROM rooms AS r LEFT JOIN events AS e ON e.id =
-              (SELECT id FROM events WHERE room = r.id ORDER BY seq DESC LIMIT 1)
-         ORDER BY r.id",
-        stored_room,
-    )?;
-    Ok(Loaded { epoch: Epoch(epoch), snapshot: Snapshot { rooms, ..people::load(conn)? } })
-}
-
-fn stored_room(row: &Row<'_>) -> rusqlite::Result<StoredRoom> {
-    let kind = match row.get(1)? {
-        0 => RoomKind::Named(parsed(row, 2, RoomName::known)?),
-        1 => RoomKind::Private {
-            sides: [UserId(uint(row, 4)?), UserId(uint(row, 5)?)],
-            open: row.get(6)?,
-        },
-        2 => {
-            RoomKind::Group { name: parsed(row, 2, RoomName::known)?, owner: UserId(uint(row, 3)?) }
-        }
-        other => return Err(unknown(1, other)),
-    };
-    let retention = match row.get(7)? {
-        0 => Retention::Forever,
-        1 => Retention::None,
-        other => return Err(unknown(7, other)),
-    };
-    let (id, created) = (RoomId(uint(row, 0)?), WallMs(uint(row, 8)?));
-    let head_epoch = Epoch(row.get::<_, Option<u32>>(9)?.unwrap_or(0));
-    let head_seq = Seq(optional(row, 10, uint)?.unwrap_or(0));
-    let record = RoomRecord { id, kind, retention, created };
-    Ok(StoredRoom { record, head_epoch, head_seq })
-}
-
-fn event(room: RoomId, row: &Row<'_>) -> rusqlite::Result<Event> {
-    let text = parsed(row, 6, Text::parse)?;
-    let body = match row.get(3)? {
-        0 => Body::Text { text },
-        1 => Body::Action { text },
-        other => return Err(unknown(3, other)),
-    };
-    Ok(Event {
-        room,
-        seq: Seq(uint(row, 0)?),
-        epoch: Epoch(row.get(1)?),
-        time: WallMs(uint(row, 2)?),
-        from: author(row, 4)?,
-        body,
-    })
-}
-
-/// An author whose id is in column `at` and whose name is in the next.
-fn author(row: &Row<'_>, at: usize) -> rusqlite::Result<Author> {
-    Ok(Author { id: UserId(uint(row, at)?), name: parsed(row, at + 1, UserName::known)? })
+    let snapshot = rooms::load(conn, people::load(conn)?)?;
+    Ok(Loaded { epoch: Epoch(epoch), snapshot })
 }

@@ -2,6 +2,8 @@
 //! conformance suite.
 
 mod beside;
+mod erase;
+mod upgrade;
 
 use super::*;
 use hubbub_protocol::frame::Page;
@@ -25,6 +27,7 @@ fn room() -> Record {
         kind: RoomKind::Named(RoomName::parse("lobby").unwrap()),
         retention: Default::default(),
         created: WallMs(1),
+        settings: Default::default(),
     })
 }
 
@@ -37,7 +40,7 @@ fn messages(seqs: std::ops::RangeInclusive<u64>) -> Vec<Record> {
         seq: Seq(seq),
         time: WallMs(seq),
         from: from.clone(),
-        body: Body::Text { text: text.clone() },
+        body: Body::text(text.clone()),
     };
     let send = |seq: u64| Some((Instance([(seq % 200) as u8; 16]), Counter(seq)));
     seqs.map(|seq| Record::Event { event: Arc::new(message(seq)), send: send(seq) }).collect()
@@ -65,12 +68,14 @@ fn a_newer_schema_is_refused_untouched() {
     filled(&config);
     Connection::open(&config.path).unwrap().pragma_update(None, "user_version", 9).unwrap();
     let error = refused(&config);
-    assert!(matches!(error, StoreError::Newer { found: 9, known: 1 }), "{error}");
+    assert!(matches!(error, StoreError::Newer { found: 9, known: 2 }), "{error}");
 }
 
+/// Two versions that are still to come.
 const STEPS: &[Migration] = &[
-    Migration { sql: "ALTER TABLE rooms ADD COLUMN topic TEXT NOT NULL DEFAULT 'none'" },
-    Migration { sql: "CREATE TABLE topics (id INTEGER PRIMARY KEY) STRICT" },
+    Migration { sql: schema::VERSION_2 },
+    Migration { sql: "ALTER TABLE rooms ADD COLUMN colour TEXT NOT NULL DEFAULT 'none'" },
+    Migration { sql: "CREATE TABLE colours (id INTEGER PRIMARY KEY) STRICT" },
 ];
 
 #[test]
@@ -80,14 +85,14 @@ fn an_older_schema_is_copied_and_upgraded() {
     filled(&config);
     let mut store = SqliteStore::open_with(config.clone(), STEPS).unwrap();
     assert_eq!(store.load().unwrap().snapshot.rooms[0].head_seq, Seq(10));
-    store.conn.execute("INSERT INTO topics VALUES (1)", []).unwrap();
+    store.conn.execute("INSERT INTO colours VALUES (1)", []).unwrap();
     store.commit(&messages(11..=20)).unwrap();
     store.recover().unwrap();
     drop(store);
 
     let error = refused(&config);
-    assert!(matches!(error, StoreError::Newer { found: 3, known: 1 }), "{error}");
-    let copy = SqliteConfig { path: folder.path().join("hubbub.db.before-v2"), ..config.clone() };
+    assert!(matches!(error, StoreError::Newer { found: 4, known: 2 }), "{error}");
+    let copy = SqliteConfig { path: folder.path().join("hubbub.db.before-v3"), ..config.clone() };
     let mut old = SqliteStore::open(copy.clone()).unwrap();
     assert_eq!(old.load().unwrap().snapshot.rooms[0].head_seq, Seq(10));
     drop(old);
@@ -95,18 +100,20 @@ fn an_older_schema_is_copied_and_upgraded() {
     // Back to the copy, and forward again: the first copy stays as it is.
     std::fs::copy(&copy.path, &config.path).unwrap();
     drop(SqliteStore::open_with(config, STEPS).unwrap());
-    assert!(folder.path().join("hubbub.db.before-v2.2").exists());
+    assert!(folder.path().join("hubbub.db.before-v3.2").exists());
 }
 
 #[test]
 fn a_step_that_fails_changes_nothing() {
-    const BAD: &[Migration] =
-        &[Migration { sql: "CREATE TABLE half (id INTEGER); INSERT INTO nowhere VALUES (1)" }];
+    const BAD: &[Migration] = &[
+        Migration { sql: schema::VERSION_2 },
+        Migration { sql: "CREATE TABLE half (id INTEGER); INSERT INTO nowhere VALUES (1)" },
+    ];
     let folder = tempfile::tempdir().unwrap();
     let config = quick(folder.path());
     filled(&config);
     let error = SqliteStore::open_with(config.clone(), BAD).err().unwrap();
-    assert!(error.to_string().contains("upgrading to version 2"), "{error}");
+    assert!(error.to_string().contains("upgrading to version 3"), "{error}");
     let mut store = SqliteStore::open(config).unwrap();
     assert_eq!(store.load().unwrap().snapshot.rooms.len(), 1);
 }
@@ -116,7 +123,7 @@ fn a_fresh_file_gets_the_newest_schema_and_no_copy() {
     let folder = tempfile::tempdir().unwrap();
     drop(SqliteStore::open_with(quick(folder.path()), STEPS).unwrap());
     drop(SqliteStore::open_with(quick(folder.path()), STEPS).unwrap());
-    assert!(!folder.path().join("hubbub.db.before-v2").exists());
+    assert!(!folder.path().join("hubbub.db.before-v3").exists());
 }
 
 #[test]
@@ -154,11 +161,11 @@ fn recovery_finds_damage_in_each_small_table() {
     filled(&config);
     let conn = Connection::open(&config.path).unwrap();
     let tables = "SELECT name, rootpage FROM sqlite_schema WHERE type = 'table'
-                  AND name NOT IN ('events', 'sends', 'audit')";
+                  AND name NOT IN ('events', 'sends', 'audit', 'reactions')";
     let tables: Vec<(String, u32)> =
         convert::all(&conn, tables, |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
     drop(conn);
-    assert_eq!(tables.len(), 9);
+    assert_eq!(tables.len(), 12);
     let whole = std::fs::read(&config.path).unwrap();
     for (table, page) in tables {
         let (mut bytes, end) = (whole.clone(), page as usize * 4096);

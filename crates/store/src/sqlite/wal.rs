@@ -38,22 +38,28 @@
 //! they would stay in the folder of a stopped server. So the file is opened for writing, `query_only`
 //! forbids all writes, and [`leave`] lets the last connection clear up an empty WAL.
 //!
+//! **Erasing.** What was deleted is still in older frames. So after a batch that took a text away the
+//! WAL is moved and made empty, and [`super::erase`] sees to the database file: at once, or under load
+//! some commits later, or when the caller says that nothing waits ([`crate::Store::settle`]). Where a
+//! reader of another process is in the way, that is tried again with later commits. A failure takes nothing
+//! back: the batch is durable, and a start empties the WAL in any case.
+//!
 //! **The database file** needs no such care. A checkpoint syncs it before it counts a frame as moved,
 //! and the WAL starts anew only when all are moved. If that sync fails, the frames still count as not
 //! moved, are read from the WAL, and are written again next time, which makes the pages dirty again.
 
 use super::SqliteConfig;
-use rusqlite::{Connection, ffi};
-use std::os::raw::{c_int, c_void};
+use super::erase;
+use super::file::File;
+use rusqlite::Connection;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 /// Bytes before the first frame of a WAL (<https://www.sqlite.org/fileformat2.html#walformat>).
-const HEADER_BYTES: i64 = 32;
+pub(super) const HEADER_BYTES: i64 = 32;
 /// Bytes before the page in each frame.
-const FRAME_HEADER_BYTES: i64 = 24;
-/// Bytes that are rewritten in one call. SQLite never asks a VFS for 128 KiB or more at once, and the
-/// one for Unix writes the length modulo that.
+pub(super) const FRAME_HEADER_BYTES: i64 = 24;
+/// Bytes that are rewritten in one call: see [`File`].
 const CHUNK_BYTES: usize = 64 * 1024;
 
 /// How long a commit waits for other programs that read the file, when the WAL is much too large.
@@ -66,6 +72,8 @@ pub(super) struct Progress {
     pub(super) frames: i64,
     /// Frames that were moved into the database file.
     moved: i64,
+    /// Whether somebody was in the way.
+    busy: bool,
 }
 
 /// Moves pages from the WAL into the database file. Modes: NOOP only counts; PASSIVE waits for nobody;
@@ -78,7 +86,8 @@ pub(super) fn checkpoint(conn: &Connection, mode: &str) -> rusqlite::Result<Prog
         _ => "PRAGMA wal_checkpoint(TRUNCATE)",
     };
     conn.prepare_cached(sql)?.query_row([], |row| {
-        Ok(Progress { frames: row.get::<_, i64>(1)?.max(0), moved: row.get::<_, i64>(2)?.max(0) })
+        let (frames, moved) = (row.get::<_, i64>(1)?.max(0), row.get::<_, i64>(2)?.max(0));
+        Ok(Progress { frames, moved, busy: row.get(0)? })
     })
 }
 
@@ -114,58 +123,6 @@ pub(super) fn leave(conn: &Connection) {
     }
 }
 
-/// The WAL of a connection, through its VFS.
-struct File<'c> {
-    file: *mut ffi::sqlite3_file,
-    methods: &'c ffi::sqlite3_io_methods,
-}
-
-impl<'c> File<'c> {
-    fn of_wal(conn: &'c Connection) -> rusqlite::Result<Self> {
-        let mut file: *mut ffi::sqlite3_file = std::ptr::null_mut();
-        // SAFETY: the handle is valid as long as `conn` is borrowed. This file control stores the
-        // pager's pointer to the WAL file, which lives as long as the connection stays in WAL mode:
-        // and nobody changes that while `File` is in use.
-        let methods = unsafe {
-            check(ffi::sqlite3_file_control(
-                conn.handle(),
-                c"main".as_ptr(),
-                ffi::SQLITE_FCNTL_JOURNAL_POINTER,
-                (&raw mut file).cast::<c_void>(),
-            ))?;
-            file.as_ref().and_then(|file| file.pMethods.as_ref())
-        };
-        let methods = methods.ok_or_else(|| failure(ffi::SQLITE_CANTOPEN))?;
-        Ok(Self { file, methods })
-    }
-
-    fn read(&self, into: &mut [u8], at: i64) -> rusqlite::Result<()> {
-        let read = self.methods.xRead.ok_or_else(|| failure(ffi::SQLITE_IOERR))?;
-        // SAFETY: the file is open, and the buffer is as long as is said (at most CHUNK_BYTES).
-        check(unsafe { read(self.file, into.as_mut_ptr().cast(), into.len() as c_int, at) })
-    }
-
-    fn write(&self, from: &[u8], at: i64) -> rusqlite::Result<()> {
-        let write = self.methods.xWrite.ok_or_else(|| failure(ffi::SQLITE_IOERR))?;
-        // SAFETY: as for `read`. We are the only writer of the WAL, and between transactions.
-        check(unsafe { write(self.file, from.as_ptr().cast(), from.len() as c_int, at) })
-    }
-
-    fn sync(&self) -> rusqlite::Result<()> {
-        let sync = self.methods.xSync.ok_or_else(|| failure(ffi::SQLITE_IOERR))?;
-        // SAFETY: the file is open.
-        check(unsafe { sync(self.file, ffi::SQLITE_SYNC_FULL) })
-    }
-}
-
-fn check(code: c_int) -> rusqlite::Result<()> {
-    if code == ffi::SQLITE_OK { Ok(()) } else { Err(failure(code)) }
-}
-
-fn failure(code: c_int) -> rusqlite::Error {
-    rusqlite::Error::SqliteFailure(ffi::Error::new(code), None)
-}
-
 /// Held shared by a reader during a call, and exclusively by a checkpoint that has to wait for them.
 pub(super) type Gate = Arc<RwLock<()>>;
 
@@ -181,32 +138,79 @@ pub(super) struct Checkpoints {
     /// Frames at which readers are waited for.
     wait: i64,
     gate: Gate,
+    erasing: Erasing,
+}
+
+/// Commits after emptying the WAL until it is emptied again, if something is erased all the time and
+/// there is much in it. With each batch it made those of 64 to 512 messages take 4 to 15 times as long.
+const ERASE_EVERY: u32 = 32;
+/// Frames that are so few that it is emptied at once.
+const FEW_FRAMES: i64 = 64;
+/// Commits between two tries to empty the WAL when others are in the way, at most.
+const PATIENCE: u32 = 64;
+
+/// Whether the WAL has to be emptied, because a text was erased that is still in it.
+#[derive(Clone, Copy, Default)]
+struct Erasing {
+    wanted: bool,
+    /// Tries that were in vain since the last one that was not.
+    in_vain: u32,
+    /// Commits that pass before the next try: it may have to wait for other programs, or is costly.
+    left: u32,
 }
 
 impl Checkpoints {
-    pub(super) fn new(
+    /// Empties the WAL that was found, as far as readers of other processes let it be.
+    pub(super) fn at_start(
         conn: &Connection,
         config: &SqliteConfig,
         gate: Gate,
     ) -> rusqlite::Result<Self> {
-        let page_bytes: i64 = conn.query_row("PRAGMA page_size", [], |row| row.get(0))?;
-        let wal_bytes = i64::try_from(config.wal_bytes).unwrap_or(i64::MAX);
-        let first = (wal_bytes / (FRAME_HEADER_BYTES + page_bytes)).max(4);
-        Ok(Self { first, next: first, wait: first.saturating_mul(2), gate })
+        let erasing = Erasing { wanted: true, ..Erasing::default() };
+        let mut checkpoints = Self { first: 0, next: 0, wait: 0, gate, erasing };
+        checkpoints.reopened(conn, config)?;
+        checkpoints.erase(conn)?;
+        if !checkpoints.erasing.wanted {
+            checkpoints.erasing.left = 0;
+        }
+        Ok(checkpoints)
     }
 
-    /// Makes a checkpoint if it is time.
-    pub(super) fn after_commit(&mut self, conn: &Connection) -> rusqlite::Result<()> {
+    /// Goes on with another connection. What was to be erased still is.
+    pub(super) fn reopened(
+        &mut self,
+        conn: &Connection,
+        config: &SqliteConfig,
+    ) -> rusqlite::Result<()> {
+        let page_bytes: i64 = conn.query_row("PRAGMA page_size", [], |row| row.get(0))?;
+        let wal_bytes = i64::try_from(config.wal_bytes).unwrap_or(i64::MAX);
+        self.first = (wal_bytes / (FRAME_HEADER_BYTES + page_bytes)).max(4);
+        self.next = self.first;
+        self.wait = self.first.saturating_mul(2);
+        Ok(())
+    }
+
+    /// Makes a checkpoint if it is time, or if the commit erased a text.
+    pub(super) fn after_commit(&mut self, conn: &Connection, erased: bool) -> rusqlite::Result<()> {
+        self.erasing.wanted |= erased;
         let frames = checkpoint(conn, "NOOP")?.frames;
         if frames < self.first {
             self.next = self.first;
+        }
+        let large = frames >= self.next;
+        if large {
+            // Set first, so that a checkpoint which fails is not tried at every commit.
+            self.next = frames + self.first / 4;
+        }
+        let cheap = frames <= FEW_FRAMES && self.erasing.in_vain == 0;
+        // Also when it is large: else the WAL might begin anew, and which pages were in it be forgotten.
+        if self.erasing.wanted && (self.erasing.left == 0 || cheap || large) {
+            return self.erase(conn);
+        }
+        self.erasing.left = self.erasing.left.saturating_sub(1);
+        if !large {
             return Ok(());
         }
-        if frames < self.next {
-            return Ok(());
-        }
-        // Set first, so that a checkpoint which fails is not tried at every commit.
-        self.next = frames + self.first / 4;
         // PASSIVE usually moves everything, and then the next commit begins the WAL anew. Readers in the
         // middle of a page keep it from that. If they do so for long, they are stopped between two
         // pages: SQLite alone would poll for a moment without readers, which a busy server never has.
@@ -214,12 +218,49 @@ impl Checkpoints {
             checkpoint(conn, "PASSIVE")?
         } else {
             let _stopped = self.gate.write().unwrap_or_else(PoisonError::into_inner);
-            conn.busy_timeout(OTHERS_WAIT)?;
-            let passed = checkpoint(conn, "RESTART");
-            conn.busy_timeout(super::connect::BUSY)?;
-            passed?
+            checkpoint_with_others(conn, "RESTART")?
         };
         tracing::trace!(frames, moved = passed.moved, "checkpoint");
         Ok(())
     }
+
+    /// Nothing waits: what was put off because others may have been waiting is done now.
+    pub(super) fn when_idle(&mut self, conn: &Connection) -> rusqlite::Result<()> {
+        let due = self.erasing.wanted && self.erasing.in_vain == 0;
+        if due { self.erase(conn) } else { Ok(()) }
+    }
+
+    /// Before the connection closes: what was to be erased is tried once more.
+    pub(super) fn before_close(&mut self, conn: &Connection) -> rusqlite::Result<()> {
+        if self.erasing.wanted { self.erase(conn) } else { Ok(()) }
+    }
+
+    /// Leaves nothing in the WAL, and nothing in the database file that SQLite does not need.
+    fn erase(&mut self, conn: &Connection) -> rusqlite::Result<()> {
+        // Set first, in case it fails.
+        self.erasing.left = (1 << self.erasing.in_vain.min(16)).min(PATIENCE);
+        self.erasing.in_vain += 1;
+        // Most of the work, the sync above all, is done while readers go on.
+        checkpoint(conn, "PASSIVE")?;
+        let _stopped = self.gate.write().unwrap_or_else(PoisonError::into_inner);
+        let found = checkpoint(conn, "PASSIVE")?;
+        // Otherwise a reader of another process needs older pages.
+        if found.moved == found.frames {
+            erase::scrub(conn, found.frames)?;
+            if !checkpoint_with_others(conn, "TRUNCATE")?.busy {
+                self.erasing = Erasing { left: ERASE_EVERY, ..Erasing::default() };
+                self.next = self.first;
+            }
+        }
+        tracing::trace!(frames = found.frames, again = self.erasing.wanted, "erasing");
+        Ok(())
+    }
+}
+
+/// A checkpoint that waits for readers of other processes, but not for long.
+fn checkpoint_with_others(conn: &Connection, mode: &str) -> rusqlite::Result<Progress> {
+    conn.busy_timeout(OTHERS_WAIT)?;
+    let passed = checkpoint(conn, mode);
+    conn.busy_timeout(super::connect::BUSY)?;
+    passed
 }

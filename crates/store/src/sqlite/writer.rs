@@ -1,10 +1,9 @@
 //! A batch of records as SQL. This is the hot path: `examples/append.rs` measures it.
 
 use super::convert::int;
-use super::{audit, people};
-use hubbub_protocol::frame::Retention;
-use hubbub_protocol::record::{Record, RoomKind, RoomRecord};
-use hubbub_protocol::{Body, Counter, Event, Instance, Position, RoomId, RoomName, WallMs, limits};
+use super::{audit, events, people, rooms};
+use hubbub_protocol::record::Record;
+use hubbub_protocol::{Counter, Instance, Position, WallMs, limits};
 use rusqlite::{CachedStatement, Connection, Statement};
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -16,7 +15,7 @@ const ROWS: usize = 16;
 // `OR FAIL` spares SQLite the journal that would take back the earlier rows of a failed statement: the
 // whole transaction is rolled back anyway.
 static INSERT_EVENTS: LazyLock<[String; 2]> = LazyLock::new(|| {
-    inserts("INSERT OR FAIL INTO events (room, seq, epoch, time, kind, user, name, text) VALUES", 8)
+    inserts(&format!("INSERT OR FAIL INTO events ({}) VALUES", events::BOUND), 11)
 });
 static INSERT_SENDS: LazyLock<[String; 2]> = LazyLock::new(|| {
     inserts("INSERT OR FAIL INTO sends (instance, counter, room, epoch, seq, time) VALUES", 6)
@@ -46,6 +45,9 @@ pub(super) struct Scratch {
     /// Sends since an instance was pruned. One that is not here has to be pruned, so after a restart
     /// nothing grows either.
     unpruned: HashMap<Instance, u32>,
+    /// Whether the batch took a text away, which is not to be found in any file then: see
+    /// [`super::erase`].
+    pub(super) erased: bool,
 }
 
 struct Send {
@@ -62,13 +64,24 @@ pub(super) fn write(
     batch: &[Record],
 ) -> rusqlite::Result<()> {
     scratch.sends.clear();
+    scratch.erased = false;
     let is_event = |record: &Record| matches!(record, Record::Event { .. });
-    // Events that follow each other are written together, all else one by one.
-    for run in batch.chunk_by(|a, b| is_event(a) && is_event(b)) {
+    // Events that follow each other are written together, up to one that changes older ones; all else
+    // one by one.
+    for run in batch.chunk_by(|a, b| is_event(b) && is_plain_event(a)) {
         match &run[0] {
-            Record::Event { .. } => write_events(conn, run, &mut scratch.sends)?,
-            Record::Room(room) => write_room(conn, room)?,
-            Record::RoomGone(room) => delete_room(conn, *room)?,
+            Record::Event { .. } => {
+                write_events(conn, run, &mut scratch.sends)?;
+                if let Some(Record::Event { event, .. }) = run.last() {
+                    scratch.erased |= events::project(conn, event)?;
+                }
+            }
+            Record::Room(room) => rooms::write_room(conn, room)?,
+            Record::RoomGone(room) => scratch.erased |= rooms::delete_room(conn, *room)?,
+            Record::Trim { room, upto } => scratch.erased |= events::trim(conn, *room, *upto)?,
+            Record::Role { room, user, role } => rooms::write_role(conn, *room, *user, *role)?,
+            Record::Restriction(restriction) => rooms::write_restriction(conn, restriction)?,
+            Record::RestrictionGone(id) => rooms::delete_restriction(conn, *id)?,
             Record::Account(account) => people::write_account(conn, account)?,
             Record::Credentials { user, credentials } => {
                 people::write_credentials(conn, *user, credentials)?;
@@ -89,6 +102,11 @@ pub(super) fn write(
         }
     }
     write_sends(conn, scratch)
+}
+
+/// An event that changes no other.
+fn is_plain_event(record: &Record) -> bool {
+    matches!(record, Record::Event { event, .. } if !events::projects(event))
 }
 
 /// Runs a statement over all rows, [`ROWS`] at a time as long as there are so many.
@@ -121,28 +139,13 @@ fn write_events(conn: &Connection, run: &[Record], sends: &mut Vec<Send>) -> rus
         if let Some((instance, counter)) = *send {
             sends.push(Send { instance, counter, position: event.position(), time: event.time });
         }
-        bind_event(statement, at, event)
+        events::bind(statement, at, event)
     })
-}
-
-fn bind_event(statement: &mut Statement<'_>, at: usize, event: &Event) -> rusqlite::Result<()> {
-    let (kind, text) = match &event.body {
-        Body::Text { text } => (0, text),
-        Body::Action { text } => (1, text),
-    };
-    statement.raw_bind_parameter(at + 1, int(event.room.0)?)?;
-    statement.raw_bind_parameter(at + 2, int(event.seq.0)?)?;
-    statement.raw_bind_parameter(at + 3, event.epoch.0)?;
-    statement.raw_bind_parameter(at + 4, int(event.time.0)?)?;
-    statement.raw_bind_parameter(at + 5, kind)?;
-    statement.raw_bind_parameter(at + 6, int(event.from.id.0)?)?;
-    statement.raw_bind_parameter(at + 7, event.from.name.as_str())?;
-    statement.raw_bind_parameter(at + 8, text.as_str())
 }
 
 /// Writes the sends in the order of their tree, so that those of one instance meet on one page.
 fn write_sends(conn: &Connection, scratch: &mut Scratch) -> rusqlite::Result<()> {
-    let Scratch { sends, unpruned } = scratch;
+    let Scratch { sends, unpruned, .. } = scratch;
     if sends.is_empty() {
         return Ok(());
     }
@@ -170,43 +173,4 @@ fn write_sends(conn: &Connection, scratch: &mut Scratch) -> rusqlite::Result<()>
         }
     }
     Ok(())
-}
-
-fn write_room(conn: &Connection, room: &RoomRecord) -> rusqlite::Result<()> {
-    let retention = match room.retention {
-        Retention::Forever => 0,
-        Retention::None => 1,
-    };
-    let (kind, name, owner, sides, open) = match &room.kind {
-        RoomKind::Named(name) => (0, Some(name), None, None, None),
-        RoomKind::Private { sides: [low, high], open } => {
-            (1, None, None, Some((int(low.0)?, int(high.0)?)), Some(*open))
-        }
-        RoomKind::Group { name, owner } => (2, Some(name), Some(int(owner.0)?), None, None),
-    };
-    conn.prepare_cached(
-        "INSERT INTO rooms (id, kind, name, owner, low_user, high_user, open, retention, created)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
-         ON CONFLICT (id) DO UPDATE SET kind = ?2, name = ?3, owner = ?4, low_user = ?5,
-         high_user = ?6, open = ?7",
-    )?
-    .execute((
-        int(room.id.0)?,
-        kind,
-        name.map(RoomName::as_str),
-        owner,
-        sides.map(|(low, _)| low),
-        sides.map(|(_, high)| high),
-        open,
-        retention,
-        int(room.created.0)?,
-    ))
-    .map(drop)
-}
-
-fn delete_room(conn: &Connection, room: RoomId) -> rusqlite::Result<()> {
-    people::delete_room(conn, room)?;
-    let room = int(room.0)?;
-    conn.prepare_cached("DELETE FROM events WHERE room = ?1")?.execute([room])?;
-    conn.prepare_cached("DELETE FROM rooms WHERE id = ?1")?.execute([room]).map(drop)
 }

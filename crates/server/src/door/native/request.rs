@@ -1,36 +1,37 @@
 //! From frames to commands: names and texts are checked here, with a code for each rule.
 
-use super::{Native, refuse};
+use super::{Native, refuse, room};
 use hubbub_hub::{Command, Entry, Refusal};
 use hubbub_protocol::frame::{MessageKind, Request, Target};
 use hubbub_protocol::secret::Hidden;
 use hubbub_protocol::{
-    Body, ErrorCode, InviteCode, Password, RoomAddress, RoomName, Text, UserName, VERSIONS, limits,
+    Body, ErrorCode, InviteCode, Password, RoomAddress, RoomName, Said, Text, UserName, VERSIONS,
+    limits,
 };
 
 /// The name of somebody else, or of a conversation: any that the server may once have taken.
-fn known_user(name: &str) -> Result<UserName, Refusal> {
+pub(super) fn known_user(name: &str) -> Result<UserName, Refusal> {
     UserName::known(name).map_err(|error| refuse(ErrorCode::NameInvalid, error))
 }
 
 /// A room that may be there: looked up for every message, so without what only new names need.
-fn known_room(name: &str) -> Result<RoomName, Refusal> {
+pub(super) fn known_room(name: &str) -> Result<RoomName, Refusal> {
     RoomName::known(name).map_err(|error| refuse(ErrorCode::RoomInvalid, error))
 }
 
 /// A room that may be made.
-fn room_name(name: &str) -> Result<RoomName, Refusal> {
+pub(super) fn room_name(name: &str) -> Result<RoomName, Refusal> {
     RoomName::parse(name).map_err(|error| refuse(ErrorCode::RoomInvalid, error))
 }
 
-fn address(target: &Target) -> Result<RoomAddress, Refusal> {
+pub(super) fn address(target: &Target) -> Result<RoomAddress, Refusal> {
     Ok(match target {
         Target::Room(name) => RoomAddress::Room(known_room(name)?),
         Target::User(name) => RoomAddress::User(known_user(name)?),
     })
 }
 
-fn text(text: &str) -> Result<Text, Refusal> {
+pub(super) fn text(text: &str) -> Result<Text, Refusal> {
     Text::parse(text).map_err(|error| refuse(ErrorCode::TextInvalid, error))
 }
 
@@ -81,7 +82,29 @@ impl Coming {
 
 impl Native {
     pub(super) fn command(&self, request: Request) -> Result<Command, Refusal> {
+        let request = match room::command(request)? {
+            Ok(command) => return Ok(command),
+            Err(request) => request,
+        };
         Ok(match request {
+            // Done above.
+            Request::Edit { .. }
+            | Request::Delete { .. }
+            | Request::React { .. }
+            | Request::Pin { .. }
+            | Request::Typing { .. }
+            | Request::Away { .. }
+            | Request::Highlights { .. }
+            | Request::Info { .. }
+            | Request::Set { .. }
+            | Request::Role { .. }
+            | Request::Roles { .. }
+            | Request::Kick { .. }
+            | Request::Restrict { .. }
+            | Request::Lift { .. }
+            | Request::Restrictions { .. }
+            | Request::Search { .. }
+            | Request::Join { .. } => Command::Ping,
             Request::Hello { versions, name, instance, resume, password, register, invite } => {
                 let offered = versions.iter().take(limits::VERSIONS_OFFERED);
                 if !offered.clone().any(|version| VERSIONS.contains(version)) {
@@ -132,6 +155,7 @@ impl Native {
             Request::Unblock { user } => Command::Block { name: known_user(&user)?, on: false },
             Request::Policy { private } => Command::Policy { policy: private },
             Request::Group { room, retention } => {
+                let retention = retention.map(room::retention).transpose()?;
                 Command::Group { room: room_name(&room)?, retention }
             }
             Request::Invite { room, user } => {
@@ -144,19 +168,12 @@ impl Native {
                 let draft = draft.map(|draft| text(&draft)).transpose()?;
                 Command::Draft { address: address(&target)?, text: draft }
             }
-            Request::Join { target, after, retention } => {
-                let address = match target {
-                    Target::Room(name) => RoomAddress::Room(room_name(&name)?),
-                    target @ Target::User(_) => address(&target)?,
-                };
-                Command::Join { address, after, retention }
-            }
             Request::Leave { room } => Command::Leave { room: known_room(&room)? },
-            Request::Send { target, text: said, kind, counter } => {
-                let text = text(&said)?;
+            Request::Send { target, text: said, kind, reply, counter } => {
+                let said = Said { reply, ..text(&said)?.into() };
                 let body = match kind {
-                    MessageKind::Text => Body::Text { text },
-                    MessageKind::Action => Body::Action { text },
+                    MessageKind::Text => Body::Text(said),
+                    MessageKind::Action => Body::Action(said),
                 };
                 // A native client keeps what must wait itself.
                 Command::Send { address: address(&target)?, body, counter, hold: false }

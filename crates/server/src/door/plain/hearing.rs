@@ -1,7 +1,11 @@
 //! What the plain door says to answers and notices, and what it remembers of them.
 
+mod lists;
+
+use super::awaited::Part;
 use super::prompt::{Prompt, Use};
-use super::{ASK_NAME, Awaited, Plain, notices, say};
+use super::{ASK_NAME, Awaited, Joined, Plain, notices, say};
+use crate::reading::Hits;
 use hubbub_hub::{Command, Notice, Refusal, Reply, Tag};
 use hubbub_protocol::frame::{CatchUp, LinkState};
 use hubbub_protocol::{Author, ErrorCode, RoomAddress, RoomId, RoomName, sanitize};
@@ -10,9 +14,16 @@ use hubbub_protocol::{Author, ErrorCode, RoomAddress, RoomId, RoomName, sanitize
 const LOGIN_OR_REGISTER: &str =
     "-- /login NAME with the name of your account, or /register NAME to make one.\n";
 
+/// How a room with a key is joined here.
+const WITH_KEY: &str = "-- It goes like this: /join ROOM key=SECRET\n";
+
 impl Plain {
     pub(crate) fn reply(&mut self, tag: Tag, reply: Reply, out: &mut Vec<u8>) -> Option<Command> {
-        let awaited = if tag.is_some() { self.awaited.take() } else { None };
+        // A command that this door added has no tag, and nothing else is asked meanwhile.
+        let awaited = match self.follows.take() {
+            None if tag.is_some() => self.awaited.take(),
+            follows => follows,
+        };
         let mut text = String::new();
         let follow_up = self.reply_text(awaited, reply, &mut text);
         out.extend_from_slice(&self.speak(&text));
@@ -26,7 +37,7 @@ impl Plain {
         out: &mut String,
     ) -> Option<Command> {
         match reply {
-            Reply::Welcome { user, account, lobby, rooms, privates, .. } => {
+            Reply::Welcome { user, account, lobby, rooms, privates, highlights, .. } => {
                 if matches!(awaited, Some(Awaited::Register { .. })) {
                     out.push_str(&registered(&user));
                 }
@@ -36,6 +47,8 @@ impl Plain {
                 // A login leaves all that the guest had.
                 self.rooms.clear();
                 self.missed.clear();
+                self.more = None;
+                self.highlights = highlights;
                 self.attach.clear();
                 self.attach.extend(privates.into_iter().map(RoomAddress::User));
                 let others = rooms.into_iter().filter(|room| *room != lobby);
@@ -45,15 +58,20 @@ impl Plain {
                 self.lobby = Some(lobby);
                 return self.attach_next();
             }
-            Reply::Joined { address, head, catch_up, retention, members, created, .. } => {
+            Reply::Joined {
+                address, head, catch_up, retention, members, created, info, ..
+            } => {
                 match address {
                     RoomAddress::Room(room) => {
-                        self.rooms.retain(|(id, _)| *id != head.room);
+                        self.rooms.retain(|joined| joined.id != head.room);
+                        let info = info.as_deref();
                         out.push_str(&match awaited {
                             Some(Awaited::Group) => say::group_made(&room),
-                            _ => say::joined(&room, head.seq, retention, members, created),
+                            _ => say::room::joined(
+                                &room, head.seq, retention, members, created, info,
+                            ),
                         });
-                        self.rooms.push((head.room, room));
+                        self.rooms.push(Joined { id: head.room, name: room, said: None });
                     }
                     RoomAddress::User(name) if catch_up == CatchUp::Pages => {
                         self.missed.push((head.room, name));
@@ -63,12 +81,16 @@ impl Plain {
                 return self.attach_next();
             }
             Reply::Left { room, id } => {
-                self.rooms.retain(|(joined, _)| *joined != id);
-                out.push_str(&say::left(&room, self.focus().map(|(_, room)| room)));
+                self.rooms.retain(|joined| joined.id != id);
+                out.push_str(&say::left(&room, self.focus().map(|focus| &focus.name)));
             }
             Reply::Done => match awaited {
                 Some(Awaited::Done(said)) => out.push_str(&said),
                 Some(Awaited::Password) => out.push_str("-- Your password is changed.\n"),
+                Some(Awaited::Highlights(words)) => {
+                    out.push_str(&notices::highlights(&words));
+                    self.highlights = words;
+                }
                 _ => {}
             },
             Reply::You { user, account } => {
@@ -93,19 +115,50 @@ impl Plain {
                 }
                 notices::links(&std::mem::take(&mut self.links), out);
             }
-            Reply::Sent { .. } => {}
+            Reply::Sent { position, .. } => {
+                let here = self.rooms.iter_mut().find(|joined| joined.id == position.room);
+                if let Some(joined) = here {
+                    joined.said = Some(position.seq);
+                }
+            }
+            Reply::NothingFound => say::found(&Hits::default(), out),
+            Reply::Info { room, info } => match awaited {
+                Some(Awaited::Info(Part::Topic)) => {
+                    let empty = format!("{room} has no topic. /topic TEXT sets one.");
+                    let what = format!("Topic of {room}");
+                    out.push_str(&say::room::note(&what, info.topic.as_ref(), &empty));
+                }
+                Some(Awaited::Info(Part::Description)) => {
+                    let empty = format!("Nobody said what {room} is for. /describe TEXT does.");
+                    let what = format!("{room} is for");
+                    out.push_str(&say::room::note(&what, info.description.as_ref(), &empty));
+                }
+                Some(Awaited::Info(Part::Pins)) => say::room::pins(&room, &info, out),
+                _ => say::room::info(&room, &info, out),
+            },
+            Reply::Roles { room, roles, next } => {
+                return self.roles(awaited, room, &roles, next, out);
+            }
+            Reply::Restrictions { room, restrictions, next } => {
+                return self.restrictions(awaited, room, &restrictions, next, out);
+            }
             Reply::Rooms { rooms, next } => {
-                say::rooms(&rooms, self.continues(next.is_some()), out);
+                say::room::rooms(&rooms, self.continues(next.is_some()), out);
                 return next.map(|next| Command::Rooms { after: Some(next) });
             }
             Reply::Members { room, members, count, next } => {
                 let title = format!("In {room}");
+                let members: Vec<String> = members.iter().map(say::room::member).collect();
                 say::people(&title, &members, count, self.continues(next.is_some()), out);
                 return next.map(|next| Command::Members { room, after: Some(next) });
             }
             Reply::Users { users, count, next } => {
-                say::people("Online", &users, count, self.continues(next.is_some()), out);
+                let names: Vec<String> = users.iter().map(|user| user.name.to_string()).collect();
+                say::people("Online", &names, count, self.continues(next.is_some()), out);
                 return next.map(|next| Command::Users { after: Some(next) });
+            }
+            Reply::Pong { .. } if matches!(awaited, Some(Awaited::Last { .. })) => {
+                return self.with_last(awaited, out);
             }
             Reply::Pong { .. } => {
                 out.push_str("-- In sync: the server has done everything before this.\n");
@@ -113,6 +166,10 @@ impl Plain {
             Reply::Refused(refusal) => {
                 self.in_list = false;
                 self.links.clear();
+                if awaited.is_none() {
+                    // It may have been a message: which one was the last is not what was meant.
+                    self.rooms.iter_mut().for_each(|joined| joined.said = None);
+                }
                 self.refused(awaited, &refusal, out);
                 return self.attach_next();
             }
@@ -123,7 +180,7 @@ impl Plain {
     /// The next conversation of those that come with a welcome.
     fn attach_next(&mut self) -> Option<Command> {
         let address = self.attach.pop_front()?;
-        Some(Command::Join { address, after: None, retention: None })
+        Some(Command::Join { address, after: None, retention: None, secret: None })
     }
 
     /// Says why something can't be done, and asks for what would help.
@@ -168,6 +225,9 @@ impl Plain {
                 if !self.is_named() {
                     out.push_str(ASK_NAME);
                 }
+                if refusal.code == ErrorCode::KeyNeeded {
+                    out.push_str(WITH_KEY);
+                }
             }
         }
     }
@@ -203,6 +263,15 @@ impl Plain {
                 format!("-- You entered {room} elsewhere; /join {room} to hear it here.\n")
             }
             Notice::Gone { room, id } => self.gone(&room, id),
+            Notice::Kicked { room, id, by, reason, banned } => {
+                let had_focus = self.forget(id).unwrap_or(false);
+                let here = self.focus().map(|focus| &focus.name);
+                say::kicked(&room, &by, reason.as_ref(), banned, had_focus, here)
+            }
+            Notice::Highlights { words } => {
+                self.highlights = words;
+                String::new()
+            }
             // This door shows neither.
             Notice::Marked { .. } | Notice::Drafted { .. } => String::new(),
             Notice::Dropped { messages } => notices::dropped(&messages),
@@ -227,15 +296,18 @@ impl Plain {
     }
 
     fn gone(&mut self, room: &RoomName, id: RoomId) -> String {
-        let before = self.rooms.len();
-        let had_focus = self.focus().is_some_and(|(focus, _)| *focus == id);
-        self.rooms.retain(|(joined, _)| *joined != id);
-        if self.rooms.len() == before {
-            // Not heard here anyway.
-            return String::new();
-        }
-        let here = self.focus().map(|(_, room)| room);
+        // Where it was not heard here, nothing changes.
+        let Some(had_focus) = self.forget(id) else { return String::new() };
+        let here = self.focus().map(|focus| &focus.name);
         say::gone(room, had_focus, here)
+    }
+
+    /// The connection is not in that room any more. Whether it was in focus; `None`: it was not in
+    /// it.
+    fn forget(&mut self, id: RoomId) -> Option<bool> {
+        let at = self.rooms.iter().position(|joined| joined.id == id)?;
+        self.rooms.remove(at);
+        Some(at == self.rooms.len())
     }
 }
 

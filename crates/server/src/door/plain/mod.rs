@@ -6,6 +6,7 @@
 //! connection remembers; `entering` and `session` understand lines before and after the name,
 //! `hearing` says answers.
 
+mod awaited;
 mod commands;
 mod entering;
 mod hearing;
@@ -19,17 +20,22 @@ mod telnet;
 mod tests;
 
 pub use commands::Topic;
-pub use parse::{Line, Person, parse, parse_before_name};
+pub use parse::{
+    About, Line, MessageLine, Moment, NoteWish, OrderLine, Person, Place, RoomLine, Secret, Wanted,
+    parse, parse_before_name,
+};
 pub use say::delivery;
 pub use telnet::Telnet;
 
 use super::Variant;
 use crate::admit::Asked;
-use hubbub_hub::{Command, Refusal, Tag};
+use crate::reading::Hits;
+use awaited::{AWAITED, Awaited, Looked, More};
+use hubbub_hub::{Command, Refusal};
 use hubbub_protocol::frame::LinkEntry;
 use hubbub_protocol::{
-    Author, CloseCode, ErrorCode, Event, InviteCode, LoginId, Password, Position, ResumeToken,
-    RoomAddress, RoomId, RoomName, UserName, limits, sanitize,
+    Author, CloseCode, ErrorCode, Event, LoginId, Position, ResumeToken, RoomAddress, RoomId,
+    RoomName, Seq, UserName, limits, sanitize,
 };
 use hubbub_store::HistoryPage;
 use prompt::Prompt;
@@ -45,7 +51,7 @@ pub struct Plain {
     account: bool,
     lobby: Option<RoomName>,
     /// The rooms that it is in; the last one is in focus.
-    rooms: Vec<(RoomId, RoomName)>,
+    rooms: Vec<Joined>,
     /// Conversations that are still to be attached after a welcome.
     attach: VecDeque<RoomAddress>,
     /// Private chats whose missed messages are on their way.
@@ -60,36 +66,25 @@ pub struct Plain {
     prompt: Option<Prompt>,
     /// What the request with [`AWAITED`] was, as far as its answer does not say.
     awaited: Option<Awaited>,
+    /// The same of the command that this door added to a request, whose answer comes next.
+    follows: Option<Awaited>,
+    /// What `/more` goes on with.
+    more: Option<Box<More>>,
+    /// The words that call the account.
+    highlights: Vec<String>,
     /// A line was typed that the terminal did not show, its end included.
     unseen_line: bool,
     /// Takes out telnet's commands and answers them.
     pub telnet: Telnet,
 }
 
-/// The tag of requests whose answer is looked for: there is one at a time, but answers to messages
-/// that were sent before may come first.
-const AWAITED: Tag = Some(1);
-
-/// What was asked, as far as the answer does not say.
+/// A room that the connection is in.
 #[derive(Debug)]
-enum Awaited {
-    /// To be called so.
-    Name(UserName),
-    /// To be this account.
-    Login { name: UserName, wished: bool },
-    /// To change the password.
-    Password,
-    /// To make an account; kept until it is known whether an invite is needed.
-    Register {
-        /// Its name; `None`: that of the guest that the session is.
-        name: Option<UserName>,
-        password: Password,
-        invite: Option<InviteCode>,
-    },
-    /// To make a group.
-    Group,
-    /// Something that is answered with `Done`: what is said then.
-    Done(String),
+struct Joined {
+    id: RoomId,
+    name: RoomName,
+    /// The last message that was said there on this connection, as far as that is certain.
+    said: Option<Seq>,
 }
 
 /// What a connection is asked first.
@@ -112,6 +107,9 @@ impl Plain {
             logins: Vec::new(),
             prompt: None,
             awaited: None,
+            follows: None,
+            more: None,
+            highlights: Vec::new(),
             unseen_line: false,
             telnet: Telnet::default(),
         }
@@ -133,14 +131,14 @@ impl Plain {
         self.me.is_some()
     }
 
-    fn focus(&self) -> Option<&(RoomId, RoomName)> {
+    fn focus(&self) -> Option<&Joined> {
         self.rooms.last()
     }
 
     pub(crate) fn variant(&self, room: RoomId) -> Variant {
         let crlf = self.telnet.wants_crlf();
-        let here = self.focus().is_some_and(|(focus, _)| *focus == room);
-        let is_room = self.rooms.iter().any(|(joined, _)| *joined == room);
+        let here = self.focus().is_some_and(|focus| focus.id == room);
+        let is_room = self.rooms.iter().any(|joined| joined.id == room);
         match (&self.me, here, crlf) {
             // What it hears without having joined is a private chat.
             (Some(me), ..) if !is_room => Variant::PlainPrivate { me: me.id, crlf },
@@ -233,7 +231,30 @@ impl Plain {
 
     pub(crate) fn history(&mut self, page: &HistoryPage, out: &mut Vec<u8>) {
         let mut text = String::new();
-        say::history(page, &mut text);
+        let asked = self.awaited.take();
+        let around = match asked {
+            Some(Awaited::History { around, .. }) => around,
+            _ => None,
+        };
+        say::history(page, around, &mut text);
+        self.more = match (asked, page.events.first()) {
+            (Some(Awaited::History { address, limit, .. }), Some(first)) if page.more => {
+                Some(Box::new(More::History { address, before: first.seq, limit }))
+            }
+            _ => None,
+        };
+        out.extend_from_slice(&self.speak(&text));
+    }
+
+    pub(crate) fn found(&mut self, found: &Hits, out: &mut Vec<u8>) {
+        let mut text = String::new();
+        say::found(found, &mut text);
+        self.more = match (self.awaited.take(), found.next) {
+            (Some(Awaited::Search(looked)), Some(next)) => {
+                Some(Box::new(More::Search { looked, after: next.to_string() }))
+            }
+            _ => None,
+        };
         out.extend_from_slice(&self.speak(&text));
     }
 
@@ -281,5 +302,5 @@ fn command(command: Command) -> Asked {
 }
 
 fn refuse(code: ErrorCode, text: impl Into<String>) -> Asked {
-    Asked::Refused(None, Refusal { code, text: text.into(), suggestion: None })
+    Asked::Refused(None, Refusal::new(code, text))
 }

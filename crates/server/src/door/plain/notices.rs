@@ -97,3 +97,12 @@ pub(super) fn logins(logins: &[LoginEntry], out: &mut String) {
     }
     out.push_str("-- /revoke NUMBER ends one.\n");
 }
+
+/// The words that call the account.
+pub(super) fn highlights(words: &[String]) -> String {
+    if words.is_empty() {
+        return "-- No words call you but your name. /highlight WORDS sets some.\n".into();
+    }
+    let words = words.join(", ");
+    format!("-- These words call you: {}\n", sanitize::for_terminal_line(&words))
+}

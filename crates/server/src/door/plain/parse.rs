@@ -1,8 +1,23 @@
 //! What a typed line means. Pure, and total: every line has a meaning or an error.
 
+mod message;
+mod order;
+mod room;
+#[cfg(test)]
+mod tests;
+mod time;
+
+pub use message::{MessageLine, Place, Wanted};
+pub use order::OrderLine;
+pub use room::{About, NoteWish, RoomLine, Secret};
+pub use time::Moment;
+
 use super::commands::{self, Spec, Topic, Verb};
 use hubbub_protocol::secret::Hidden;
 use hubbub_protocol::{PrivatePolicy, frame::Retention, limits};
+
+/// Messages that are shown where nobody says how many.
+pub(super) const SHOWN: u32 = 20;
 
 /// The meaning of a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +43,8 @@ pub enum Line {
         room: String,
         /// What it keeps, if it is made and the user says so.
         retention: Option<Retention>,
+        /// What finds or opens it.
+        secret: Option<Secret>,
     },
     /// Leave the room in focus.
     Leave,
@@ -88,6 +105,18 @@ pub enum Line {
     },
     /// Decline an invitation into a group.
     Decline(String),
+    /// Something about how the room in focus is set up.
+    Room(RoomLine),
+    /// Something about who keeps order there.
+    Order(OrderLine),
+    /// Something about a message, or a search.
+    Message(MessageLine),
+    /// Be away, for this reason if there is one.
+    Away(Option<String>),
+    /// Be back.
+    Back,
+    /// Set the words that call the user; `None`: show them.
+    Highlights(Option<Vec<String>>),
     /// No such command: what to tell.
     Unknown(String),
     /// Wrong arguments: what to tell.
@@ -152,11 +181,18 @@ pub fn parse(line: &str) -> Line {
     Line::Say(line.into())
 }
 
-/// Whether a password may follow: then a blank before the slash does not make it a message.
+/// Whether a password, a PIN or a key may follow, also behind a misspelt word: then a blank before
+/// the slash does not make it a message.
 fn takes_secret(command: &str) -> bool {
-    let word = split_word(command).0.to_ascii_lowercase();
-    commands::find(&word)
-        .is_some_and(|spec| matches!(spec.verb, Verb::Login | Verb::Register | Verb::Passwd))
+    let (word, arguments) = split_word(command);
+    let word = word.to_ascii_lowercase();
+    let spec = commands::find(&word).or_else(|| commands::find(commands::nearest(&word)?));
+    spec.is_some_and(|spec| match spec.verb {
+        Verb::Login | Verb::Register | Verb::Passwd => true,
+        Verb::Join => !split_word(arguments).1.is_empty(),
+        Verb::Set => room::is_key(arguments),
+        _ => false,
+    })
 }
 
 /// The verbs of the older systems: whole lines, in any case.
@@ -184,6 +220,11 @@ fn bare_verb(line: &str) -> Option<Line> {
             let text = "Here it goes with a slash: /login NAME, or /register. Nothing was said.";
             Line::Usage(text.into())
         }
+        // As it goes on IRC, and what comes second there is a secret.
+        ["join", _, _] | ["join", _, _, _] if words[0] == "JOIN" => {
+            let text = "Here it goes with a slash: /join ROOM [PIN]. Nothing was said.";
+            Line::Usage(text.into())
+        }
         ["bdct", "txt", _, ..] => Line::SayInLobby(after_words(line, 2).into()),
         _ => return None,
     })
@@ -209,16 +250,34 @@ fn slash(word: &str, arguments: &str) -> Line {
         let word: String = word.chars().take(40).collect();
         return Line::Unknown(format!("There is no command /{word}. {hint}"));
     };
-    understand(spec, arguments)
-        .unwrap_or_else(|| Line::Usage(format!("It goes like this: {}", spec.usage())))
+    understand(spec, arguments).unwrap_or_else(|| {
+        let hint = match spec.verb {
+            Verb::Set => ". /help room lists the settings.",
+            Verb::Ban | Verb::Mute => ". A time is like 10m, 2h or 7d.",
+            Verb::Search => ". /help search shows what narrows it; a day is like 2026-11-01.",
+            Verb::Reply | Verb::React | Verb::Unreact | Verb::Pin | Verb::Unpin => {
+                ". /history shows the numbers."
+            }
+            _ => "",
+        };
+        Line::Usage(format!("It goes like this: {}{hint}", spec.usage()))
+    })
 }
 
 /// A command with its arguments; `None` if they are wrong.
 fn understand(spec: &Spec, arguments: &str) -> Option<Line> {
     let text = || Some(arguments.to_owned()).filter(|text| !text.is_empty());
     let person = |what| Some(Line::Person { what, name: one_word(arguments)? });
+    match spec.topic {
+        Topic::Room => return room::understand(spec.verb, arguments).map(Line::Room),
+        Topic::Order => return order::understand(spec.verb, arguments).map(Line::Order),
+        Topic::Messages | Topic::Search => {
+            return message::understand(spec.verb, arguments).map(Line::Message);
+        }
+        _ => {}
+    }
     Some(match spec.verb {
-        Verb::Join => return join(arguments),
+        Verb::Join => return room::join(arguments),
         Verb::Message => match split_word(arguments) {
             (name, text) if !text.is_empty() => {
                 let name = name.strip_prefix('@').unwrap_or(name);
@@ -254,7 +313,10 @@ fn understand(spec: &Spec, arguments: &str) -> Option<Line> {
             Line::Invite { name: one_word(name)?, room }
         }
         Verb::Decline => Line::Decline(one_word(arguments)?),
+        Verb::Away => Line::Away(text()),
+        Verb::Highlight => Line::Highlights(highlights(arguments)),
         _ if !arguments.is_empty() => return None,
+        Verb::Back => Line::Back,
         Verb::Leave => Line::Leave,
         Verb::Rooms => Line::Rooms,
         Verb::Who => Line::Who,
@@ -266,6 +328,8 @@ fn understand(spec: &Spec, arguments: &str) -> Option<Line> {
         Verb::Logout => Line::Logout,
         Verb::Passwd => Line::Passwd,
         Verb::Logins => Line::Logins,
+        // Done above, by their topics.
+        _ => return None,
     })
 }
 
@@ -275,7 +339,7 @@ fn one_word(arguments: &str) -> Option<String> {
     (!name.is_empty() && !name.contains(char::is_whitespace)).then(|| name.to_owned())
 }
 
-/// `[@NAME] [COUNT]`.
+/// `[@NAME] [COUNT]`, or the number of a message in place of how many.
 fn history(arguments: &str) -> Option<Line> {
     let (with, count) = match arguments.strip_prefix('@') {
         Some(rest) => {
@@ -284,142 +348,21 @@ fn history(arguments: &str) -> Option<Line> {
         }
         None => (None, arguments),
     };
-    let limit = if count.is_empty() { 20 } else { count.parse().ok()? };
+    if let Some(of) = message::numbered(count) {
+        return Some(Line::Message(MessageLine::Context { place: with.map(Place::With), of }));
+    }
+    let limit = if count.is_empty() { SHOWN } else { count.parse().ok()? };
     (1..=limits::PAGE).contains(&limit).then_some(Line::History { with, limit })
 }
 
-fn join(arguments: &str) -> Option<Line> {
-    let (room, rest) = split_word(arguments);
-    // IRC's way to write a room.
-    let room = room.strip_prefix('#').unwrap_or(room);
-    let retention = match rest {
-        "" => None,
-        "nohistory" => Some(Retention::None),
-        _ => return None,
+/// With commas, there may be spaces in what calls one. `-`: nothing does.
+fn highlights(arguments: &str) -> Option<Vec<String>> {
+    let words: Vec<&str> = match arguments {
+        "" => return None,
+        "-" => Vec::new(),
+        words if words.contains(',') => words.split(',').collect(),
+        words => words.split_whitespace().collect(),
     };
-    (!room.is_empty()).then(|| Line::Join { room: room.into(), retention })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    #[test]
-    fn lines_mean_what_people_expect() {
-        let say = |text: &str| Line::Say(text.into());
-        let person = |what| Line::Person { what, name: "bob".into() };
-        for (line, meaning) in [
-            ("  \t", Line::Nothing),
-            ("hello /join x", say("hello /join x")),
-            ("//join x", say("/join x")),
-            ("/join work", Line::Join { room: "work".into(), retention: None }),
-            (
-                "/JOIN #work nohistory",
-                Line::Join { room: "work".into(), retention: Some(Retention::None) },
-            ),
-            ("@bob hi there", Line::SayTo { name: "bob".into(), text: "hi there".into() }),
-            ("/msg @bob hi", Line::SayTo { name: "bob".into(), text: "hi".into() }),
-            ("@bob", say("@bob")),
-            ("@ home now", say("@ home now")),
-            ("/me waves", Line::Me("waves".into())),
-            ("exit", Line::Quit),
-            ("Q", Line::Quit),
-            ("exit the building", say("exit the building")),
-            ("online clients", Line::Users),
-            ("bdct txt hi all", Line::SayInLobby("hi all".into())),
-            ("bdct txt ", say("bdct txt ")),
-            ("connect to bob", person(Person::Ask)),
-            ("Accept Connection bob", person(Person::Accept)),
-            ("reject connection bob", person(Person::Reject)),
-            ("END PRIVATE bob", person(Person::End)),
-            ("connect to the server", say("connect to the server")),
-            ("my private chats", Line::Private),
-            (
-                "private txt Bob hi  there",
-                Line::SayTo { name: "Bob".into(), text: "hi  there".into() },
-            ),
-            ("private txt bob", say("private txt bob")),
-            ("/ask @bob", person(Person::Ask)),
-            ("/unblock bob", person(Person::Unblock)),
-            ("/policy Closed", Line::Policy(Some(PrivatePolicy::Closed))),
-            ("/policy default", Line::Policy(None)),
-            ("/login bob pw", Line::Login(Hidden::new("bob pw"))),
-            (" /login bob pw", Line::Login(Hidden::new("bob pw"))),
-            ("  /passwd", Line::Passwd),
-            (" /join x", say(" /join x")),
-            ("login bob pw", say("login bob pw")),
-            ("/revoke 2", Line::Revoke(2)),
-            ("/invite bob", Line::Invite { name: "bob".into(), room: None }),
-            ("/invite @bob #team", Line::Invite { name: "bob".into(), room: Some("team".into()) }),
-            ("/help", Line::Help(Topic::Everyday)),
-            ("/help private", Line::Help(Topic::Private)),
-            ("/history", Line::History { with: None, limit: 20 }),
-            ("/history 5", Line::History { with: None, limit: 5 }),
-            ("/history @bob", Line::History { with: Some("bob".into()), limit: 20 }),
-            ("/history @bob 5", Line::History { with: Some("bob".into()), limit: 5 }),
-        ] {
-            assert_eq!(parse(line), meaning, "{line:?}");
-        }
-        for line in [
-            "/history 101",
-            "/join",
-            "/quit now",
-            "/ask",
-            "/ask two names",
-            "/policy",
-            "/policy x",
-            "/revoke x",
-            "/invite",
-            "/invite a b c",
-            "/group",
-            "/decline",
-            "/passwd secret",
-            "/help x",
-        ] {
-            assert!(matches!(parse(line), Line::Usage(_)), "{line:?}");
-        }
-    }
-
-    #[test]
-    fn before_the_name_accounts_have_verbs_without_a_slash() {
-        let login = |text: &str| Line::Login(Hidden::new(text));
-        for (line, meaning) in [
-            ("LOGIN bob pw", login("bob pw")),
-            (" Login bob", login("bob")),
-            ("/login bob", login("bob")),
-            ("login", login("")),
-            ("register ann pw", Line::Register(Hidden::new("ann pw"))),
-            ("logins", Line::Say("logins".into())),
-            (" /quit", Line::Quit),
-        ] {
-            assert_eq!(parse_before_name(line), meaning, "{line:?}");
-        }
-    }
-
-    #[test]
-    fn an_unknown_command_is_never_said_and_names_the_nearest() {
-        assert_eq!(
-            parse("/jion work"),
-            Line::Unknown("There is no command /jion. Did you mean /join?".into())
-        );
-        for line in ["/logn bob secret", "/pass secret", "/registr secret", "/passwd secret"] {
-            match parse(line) {
-                Line::Unknown(text) | Line::Usage(text) => assert!(!text.contains("secret")),
-                other => panic!("{other:?}"),
-            }
-        }
-        let shown = format!("{:?}{:?}", parse("/login b secret"), parse("/register secret"));
-        assert!(!shown.contains("secret"), "{shown}");
-    }
-
-    proptest! {
-        #[test]
-        fn every_line_means_something(line in any::<String>()) {
-            let meaning = parse(&line);
-            if line.starts_with('/') && !line.starts_with("//") {
-                prop_assert!(!matches!(meaning, Line::Say(_)), "a command is never said");
-            }
-        }
-    }
+    let words = words.into_iter().map(str::trim).filter(|word| !word.is_empty());
+    Some(words.map(str::to_owned).collect())
 }

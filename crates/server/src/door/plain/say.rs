@@ -1,12 +1,15 @@
 //! How the plain door says things. Everything that goes out passes `sanitize`: the reader's terminal
 //! is on the other side.
 
+pub(super) mod acts;
+mod log;
+pub(super) mod room;
+
+pub(super) use log::{found, history};
+
 use hubbub_hub::Delivery;
-use hubbub_protocol::frame::{MemberChange, Retention, RoomEntry};
-use hubbub_protocol::{
-    Author, Body, Event, RoomAddress, RoomName, Seq, UserId, UserName, WallMs, sanitize,
-};
-use hubbub_store::HistoryPage;
+use hubbub_protocol::frame::MemberChange;
+use hubbub_protocol::{Event, Note, RoomAddress, RoomName, UserId, UserName, WallMs, sanitize};
 use std::fmt::Write as _;
 
 /// A delivery as lines. Every line of a longer message carries its author. `me`: who hears it,
@@ -15,10 +18,10 @@ pub fn delivery(delivery: &Delivery, in_focus: bool, me: Option<UserId>, out: &m
     let mut text = String::new();
     match delivery {
         Delivery::Message { address: RoomAddress::User(to), event } => {
-            message(&private(event, me, Some(to)), event, &mut text);
+            log::event(&private(event, me, Some(to)), event, &mut text);
         }
         Delivery::Message { address: RoomAddress::Room(room), event } => {
-            message(&prefix(room, in_focus), event, &mut text);
+            log::event(&prefix(room, in_focus), event, &mut text);
         }
         Delivery::Member { room, user, change, .. } => {
             let what = match change {
@@ -27,6 +30,7 @@ pub fn delivery(delivery: &Delivery, in_focus: bool, me: Option<UserId>, out: &m
                 MemberChange::Quit => "left the server",
                 MemberChange::Lost => "lost the connection",
                 MemberChange::Owner => "is the owner of this group now",
+                MemberChange::Kicked => "was sent out",
             };
             let _ = writeln!(text, "{}-- {} {what}", prefix(room, in_focus), user.name);
         }
@@ -34,7 +38,11 @@ pub fn delivery(delivery: &Delivery, in_focus: bool, me: Option<UserId>, out: &m
             let _ = writeln!(text, "{}-- {old} is {} now", prefix(room, in_focus), user.name);
         }
         // People would not call the number of others news.
-        Delivery::Count { .. } => {}
+        Delivery::Count { .. } | Delivery::Typing { .. } => {}
+        Delivery::Away { room, user, note } => {
+            let what = away(note.as_ref());
+            let _ = writeln!(text, "{}-- {} is {what}", prefix(room, in_focus), user.name);
+        }
     }
     out.extend_from_slice(text.as_bytes());
 }
@@ -55,44 +63,20 @@ pub(super) fn missed(
     out: &mut String,
 ) {
     let mark = private(event, me, other);
-    message(&format!("{mark}[{}] ", when(event.time)), event, out);
+    log::event(&format!("{mark}[{}] ", when(event.time)), event, out);
 }
 
 fn prefix(room: &RoomName, in_focus: bool) -> String {
     if in_focus { String::new() } else { format!("[{room}] ") }
 }
 
-fn message(prefix: &str, event: &Event, out: &mut String) {
-    let name: &UserName = &event.from.name;
-    let text = sanitize::for_terminal(event.body.text().as_str());
-    for line in text.split('\n') {
-        let line = line.replace('\t', "    ");
-        let _ = match event.body {
-            Body::Text { .. } => writeln!(out, "{prefix}<{name}> {line}"),
-            Body::Action { .. } => writeln!(out, "{prefix}* {name} {line}"),
-        };
+/// Behind "ann is".
+fn away(note: Option<&Note>) -> String {
+    match note.map(Note::as_str) {
+        None => "back".into(),
+        Some(room::AWAY) => room::AWAY.into(),
+        Some(why) => format!("{}: {}", room::AWAY, sanitize::for_terminal_line(why)),
     }
-}
-
-pub(super) fn joined(
-    room: &RoomName,
-    head: Seq,
-    retention: Retention,
-    members: u32,
-    created: bool,
-) -> String {
-    let company = match members {
-        _ if created => "a new room, and you are alone in it".into(),
-        0 | 1 => "you are alone here".into(),
-        2 => "one other is here".into(),
-        more => format!("{} others are here", more - 1),
-    };
-    let history = match retention {
-        Retention::None => " It keeps no history.",
-        Retention::Forever if head > Seq(0) => " /history shows what was said before.",
-        Retention::Forever => "",
-    };
-    format!("-- You are in {room}: {company}.{history}\n")
 }
 
 pub(super) fn group_made(room: &RoomName) -> String {
@@ -110,6 +94,31 @@ pub(super) fn gone(room: &RoomName, had_focus: bool, now_in: Option<&RoomName>) 
     format!("-- You left {room} elsewhere, or it is no more.{now}\n")
 }
 
+/// Somebody sent the user out of a room. `had_focus`: what was typed went there.
+pub(super) fn kicked(
+    room: &RoomName,
+    by: &UserName,
+    reason: Option<&Note>,
+    banned: bool,
+    had_focus: bool,
+    now_in: Option<&RoomName>,
+) -> String {
+    let what = if banned { "banned you from" } else { "sent you out of" };
+    let mut text = match reason {
+        Some(reason) => {
+            format!("-- {by} {what} {room}: {}\n", sanitize::for_terminal_line(reason.as_str()))
+        }
+        None => format!("-- {by} {what} {room}.\n"),
+    };
+    if had_focus {
+        text.push_str(&match now_in {
+            Some(now_in) => format!("-- You are in {now_in} now.\n"),
+            None => "-- You are in no room now. /join ROOM to go to one.\n".into(),
+        });
+    }
+    text
+}
+
 pub(super) fn left(room: &RoomName, now_in: Option<&RoomName>) -> String {
     match now_in {
         Some(now_in) => format!("-- You left {room} and are in {now_in} now.\n"),
@@ -117,23 +126,9 @@ pub(super) fn left(room: &RoomName, now_in: Option<&RoomName>) -> String {
     }
 }
 
-pub(super) fn rooms(rooms: &[RoomEntry], continues: bool, out: &mut String) {
-    if !continues {
-        out.push_str("-- Rooms:\n");
-    }
-    for RoomEntry { room, members, retention } in rooms {
-        let people = if *members == 1 { "1 person".into() } else { format!("{members} people") };
-        let note = if *retention == Retention::None { ", no history" } else { "" };
-        let _ = writeln!(out, "--   {room}  ({people}{note})");
-    }
-    if rooms.is_empty() && !continues {
-        out.push_str("--   none yet. /join ROOM makes one.\n");
-    }
-}
-
 pub(super) fn people(
     title: &str,
-    people: &[Author],
+    people: &[String],
     count: u32,
     continues: bool,
     out: &mut String,
@@ -141,7 +136,7 @@ pub(super) fn people(
     if !continues {
         let _ = writeln!(out, "-- {title} ({count}):");
     }
-    wrapped(people.iter().map(|person| person.name.as_str()), out);
+    wrapped(people.iter().map(String::as_str), out);
 }
 
 /// Words with commas, in lines that fit on a terminal.
@@ -161,18 +156,6 @@ pub(super) fn wrapped<'a>(words: impl Iterator<Item = &'a str>, out: &mut String
     if !line.is_empty() {
         let _ = writeln!(out, "--   {line}");
     }
-}
-
-pub(super) fn history(page: &HistoryPage, out: &mut String) {
-    if page.events.is_empty() {
-        out.push_str("-- Nothing was said here yet.\n");
-        return;
-    }
-    for event in &page.events {
-        message(&format!("[{}] ", when(event.time)), event, out);
-    }
-    let end = if page.more { "-- There is more before that.\n" } else { "-- That was all.\n" };
-    out.push_str(end);
 }
 
 /// A time by the server's clock and zone.

@@ -1,13 +1,20 @@
 //! Lines of somebody who has a name.
 
+mod messages;
+mod rooms;
+
 use super::commands;
 use super::parse::{Line, Person};
-use super::prompt::{Prompt, Step};
-use super::{Awaited, Plain, command, refuse, say};
+use super::prompt::{Prompt, Step, sentence};
+use super::{Awaited, Plain, command, notices, refuse, say};
 use crate::admit::Asked;
 use hubbub_hub::Command;
 use hubbub_protocol::frame::Page;
-use hubbub_protocol::{Body, ErrorCode, PrivatePolicy, RoomAddress, RoomName, Text, UserName};
+use hubbub_protocol::{
+    Body, ErrorCode, Note, PrivatePolicy, RoomAddress, RoomName, Said, Text, UserName,
+};
+
+use rooms::join;
 
 impl Plain {
     pub(super) fn decode_named(&mut self, line: Line) -> Option<Asked> {
@@ -22,23 +29,29 @@ impl Plain {
             Line::SayTo { name, text } => {
                 with_user(&name, |name| message(RoomAddress::User(name), &text, false))
             }
-            Line::Join { room, retention } => with_room(&room, |room| {
-                let address = RoomAddress::Room(room);
-                command(Command::Join { address, after: None, retention })
-            }),
-            Line::Leave => self.in_focus(|room| Command::Leave { room }),
-            Line::Who => self.in_focus(|room| Command::Members { room, after: None }),
+            Line::Join { room, retention, secret } => join(&room, retention, secret),
+            Line::Leave => self.in_focus(|_, room| command(Command::Leave { room })),
+            Line::Who => self.in_focus(|_, room| command(Command::Members { room, after: None })),
             Line::Rooms => command(Command::Rooms { after: None }),
             Line::Users => command(Command::Users { after: None }),
-            Line::History { with: None, limit } => self.in_focus(|room| Command::History {
-                address: RoomAddress::Room(room),
-                page: Page::Latest,
-                limit,
+            Line::History { with: None, limit } => self.in_focus(|door, room| {
+                door.history_of(RoomAddress::Room(room), Page::Latest, limit)
             }),
             Line::History { with: Some(name), limit } => with_user(&name, |name| {
-                let address = RoomAddress::User(name);
-                command(Command::History { address, page: Page::Latest, limit })
+                self.history_of(RoomAddress::User(name), Page::Latest, limit)
             }),
+            Line::Room(line) => self.in_focus(|door, room| door.room_line(room, line)),
+            Line::Order(line) => self.in_focus(|door, room| door.order_line(room, line)),
+            Line::Message(line) => self.message_line(line),
+            Line::Away(why) => self.away(why.as_deref()),
+            Line::Back => {
+                let said = "-- You are back.\n".into();
+                self.awaiting(Awaited::Done(said), Command::Away { note: None })
+            }
+            Line::Highlights(None) => self.answer(&notices::highlights(&self.highlights)),
+            Line::Highlights(Some(words)) => {
+                self.awaiting(Awaited::Highlights(words.clone()), Command::Highlights { words })
+            }
             Line::Sync => command(Command::Ping),
             Line::Quit => command(Command::Quit),
             Line::Help(topic) => self.answer(&commands::help(topic)),
@@ -118,7 +131,7 @@ impl Plain {
     fn invite(&mut self, name: &str, room: Option<&str>) -> Asked {
         let room = match (room, self.focus()) {
             (Some(room), _) => room.to_owned(),
-            (None, Some((_, room))) => room.as_str().to_owned(),
+            (None, Some(focus)) => focus.name.as_str().to_owned(),
             (None, None) => {
                 let text = "You are in no group. /invite NAME GROUP names one.";
                 return refuse(ErrorCode::NotMember, text);
@@ -132,21 +145,29 @@ impl Plain {
         })
     }
 
-    fn in_focus(&self, make: impl FnOnce(RoomName) -> Command) -> Asked {
-        match self.focus() {
-            Some((_, room)) => command(make(room.clone())),
+    /// Something about the room in focus.
+    fn in_focus(&mut self, ask: impl FnOnce(&mut Self, RoomName) -> Asked) -> Asked {
+        match self.focus().map(|focus| focus.name.clone()) {
+            Some(room) => ask(self, room),
             None => refuse(ErrorCode::NotMember, "You are in no room. /join ROOM first."),
         }
     }
 
     fn say_here(&self, text: &str, action: bool) -> Asked {
         match self.focus() {
-            Some((_, room)) => message(RoomAddress::Room(room.clone()), text, action),
+            Some(focus) => message(RoomAddress::Room(focus.name.clone()), text, action),
             None => refuse(
                 ErrorCode::NotMember,
                 "You are in no room, so nobody would hear that. /join ROOM first.",
             ),
         }
+    }
+
+    fn away(&mut self, why: Option<&str>) -> Asked {
+        with_note(why.unwrap_or(say::room::AWAY), |note| {
+            let said = "-- You are away until you say /back.\n".into();
+            self.awaiting(Awaited::Done(said), Command::Away { note: Some(note) })
+        })
     }
 }
 
@@ -178,12 +199,34 @@ fn with_room(room: &str, make: impl FnOnce(RoomName) -> Asked) -> Asked {
     }
 }
 
-fn message(address: RoomAddress, text: &str, action: bool) -> Asked {
+/// With a line about something.
+fn with_note(text: &str, make: impl FnOnce(Note) -> Asked) -> Asked {
+    match Note::parse(text) {
+        Ok(note) => make(note),
+        Err(error) => refuse(ErrorCode::NoteInvalid, sentence(&error.to_string())),
+    }
+}
+
+/// The same where it may be missing.
+fn with_reason(text: Option<&str>, make: impl FnOnce(Option<Note>) -> Asked) -> Asked {
+    match text {
+        Some(text) => with_note(text, |note| make(Some(note))),
+        None => make(None),
+    }
+}
+
+fn with_text(text: &str, make: impl FnOnce(Text) -> Asked) -> Asked {
     match Text::parse(text) {
-        Ok(text) => {
-            let body = if action { Body::Action { text } } else { Body::Text { text } };
-            command(Command::Send { address, body, counter: None, hold: true })
-        }
+        Ok(text) => make(text),
         Err(error) => refuse(ErrorCode::TextInvalid, format!("Not sent: {error}.")),
     }
+}
+
+fn message(address: RoomAddress, text: &str, action: bool) -> Asked {
+    with_text(text, |text| send(address, text.into(), action))
+}
+
+fn send(address: RoomAddress, said: Said, action: bool) -> Asked {
+    let body = if action { Body::Action(said) } else { Body::Text(said) };
+    command(Command::Send { address, body, counter: None, hold: true })
 }

@@ -1,12 +1,14 @@
 //! The plain door by itself: what it asks, what it makes of answers, and what it says.
 
 mod hearing;
+mod log;
+mod rooms;
 mod telnet;
 
 use super::*;
-use hubbub_hub::{Delivery, Entry, Notice, Reply};
-use hubbub_protocol::frame::{CatchUp, LinkState, LoginEntry, Retention};
-use hubbub_protocol::{Body, DoorKind, Epoch, PrivatePolicy, Seq, Text, UserId, WallMs};
+use hubbub_hub::{Delivery, Entry, Notice, Reply, Tag};
+use hubbub_protocol::frame::{CatchUp, LinkState, LoginEntry, Page, Retention, RoomInfo, RoomSort};
+use hubbub_protocol::{Body, DoorKind, Epoch, Note, PrivatePolicy, Said, Text, UserId, WallMs};
 use proptest::prelude::*;
 
 const NEVER_SHOWN: &str = "open-zq7-sesame";
@@ -43,8 +45,47 @@ fn account() -> Plain {
     door
 }
 
+fn said(text: &str) -> Said {
+    Text::parse(text).unwrap().into()
+}
+
+fn note(text: &str) -> Note {
+    Note::parse(text).unwrap()
+}
+
+/// 2023-11-14, in the evening.
+const THEN: WallMs = WallMs(1_700_000_000_000);
+
+fn event(seq: u64, from: Author, body: Body) -> Event {
+    Event { room: RoomId(1), epoch: Epoch(1), seq: Seq(seq), time: THEN, from, body }
+}
+
+fn sent(room: u64, seq: u64) -> Reply {
+    let position = Position { room: RoomId(room), epoch: Epoch(1), seq: Seq(seq) };
+    Reply::Sent { position, time: THEN, repeated: false }
+}
+
+fn info() -> RoomInfo {
+    RoomInfo {
+        sort: RoomSort::Room,
+        retention: Retention::Forever,
+        topic: None,
+        description: None,
+        invite_only: false,
+        key: false,
+        moderated: false,
+        secret: false,
+        member_limit: None,
+        slow_s: 0,
+        pinned: Vec::new(),
+        role: None,
+        created: THEN,
+    }
+}
+
 fn welcome_of(account: bool, rooms: &[&str], privates: &[&str]) -> Reply {
     Reply::Welcome {
+        highlights: Vec::new(),
         user: author(1, "ann"),
         token: ResumeToken([1; 16]),
         resumed: false,
@@ -59,6 +100,7 @@ fn welcome_of(account: bool, rooms: &[&str], privates: &[&str]) -> Reply {
 
 fn joined(address: RoomAddress, id: u64) -> Reply {
     Reply::Joined {
+        info: None,
         address,
         head: Position { room: RoomId(id), epoch: Epoch(1), seq: Seq(0) },
         catch_up: CatchUp::Live,
@@ -91,7 +133,7 @@ fn noticed(door: &mut Plain, notice: Notice) -> String {
 
 fn refused(door: &mut Plain, tag: Tag, code: ErrorCode, suggestion: Option<&str>) -> String {
     let suggestion = suggestion.map(name);
-    hear(door, tag, Reply::Refused(Refusal { code, text: "No.".into(), suggestion })).0
+    hear(door, tag, Reply::Refused(Refusal { suggestion, ..Refusal::new(code, "No.") })).0
 }
 
 /// What the door says itself to a line.

@@ -12,13 +12,12 @@ fn a_welcome_attaches_everything_and_the_lobby_last() {
     assert_eq!(said, "-- Welcome, ann! /help lists the commands.\n");
     let mut order = Vec::new();
     let mut id = 10;
-    while let Some(Command::Join { address, after: None, retention: None }) = next {
+    while let Some(Command::Join { address, after: None, retention: None, .. }) = next {
         id += 1;
         let (said, follow_up) = match &address {
             // One that is no more does not end it.
             RoomAddress::User(other) if *other == name("cy") => {
-                let no =
-                    Refusal { code: ErrorCode::NoSuchRoom, text: "No.".into(), suggestion: None };
+                let no = Refusal::new(ErrorCode::NoSuchRoom, "No.");
                 hear(&mut door, None, Reply::Refused(no))
             }
             _ => hear(&mut door, None, joined(address.clone(), id)),
@@ -31,7 +30,7 @@ fn a_welcome_attaches_everything_and_the_lobby_last() {
     assert_eq!(order.len(), 5);
     assert_eq!((find("bob"), find("cy"), find("lobby")), (0, 1, 4));
     assert_eq!(order[0].1, 0, "nothing is said of a private chat");
-    assert_eq!(door.focus().map(|(_, room)| room.as_str()), Some("lobby"));
+    assert_eq!(door.focus().map(|focus| focus.name.as_str()), Some("lobby"));
     assert_eq!(door.rooms.len(), 3);
     // A login in a session forgets the rooms.
     let (_, next) = hear(&mut door, None, welcome_of(true, &[], &[]));
@@ -40,14 +39,8 @@ fn a_welcome_attaches_everything_and_the_lobby_last() {
 }
 
 fn event(from: Author, text: &str) -> Arc<Event> {
-    Arc::new(Event {
-        room: RoomId(9),
-        epoch: Epoch(1),
-        seq: Seq(1),
-        time: WallMs(1_700_000_000_000),
-        from,
-        body: Body::Text { text: Text::parse(text).unwrap() },
-    })
+    let event = super::event(1, from, Body::Text(said(text)));
+    Arc::new(Event { room: RoomId(9), ..event })
 }
 
 #[test]
@@ -60,7 +53,17 @@ fn what_was_missed_is_shown_with_its_time() {
         unreachable!()
     };
     let catch_up = CatchUp::Pages;
-    let reply = Reply::Joined { address, head, catch_up, retention, members, created, read, draft };
+    let reply = Reply::Joined {
+        address,
+        head,
+        catch_up,
+        retention,
+        members,
+        created,
+        info: None,
+        read,
+        draft,
+    };
     hear(&mut door, None, reply);
     let mut out = Vec::new();
     let events = [event(author(2, "bob"), "one\ntwo"), event(author(1, "ann"), "mine")];

@@ -31,7 +31,7 @@ fn a_telnet_hides_a_password_and_nothing_else() {
         assert!(answer.is_empty(), "its agreement needs no answer");
         assert!(matches!(door.decode(b"secret"), Some(Asked::Command(..))));
         let mut out = Vec::new();
-        let refusal = Refusal { code: ErrorCode::NameTaken, text: "No.".into(), suggestion: None };
+        let refusal = Refusal::new(ErrorCode::NameTaken, "No.");
         door.reply(AWAITED, Reply::Refused(refusal), &mut out);
         let rest = [b"! No.", end, b"What is your name?", end].concat();
         assert_eq!(out, [WONT_ECHO, b"\r\n", &rest].concat());

@@ -4,6 +4,7 @@
 use crate::command::Caller;
 use crate::hub::Hub;
 use crate::room::Room;
+use crate::sequencer::cannot_store;
 use crate::{Effect, Refusal};
 use hubbub_protocol::frame::{RoomInfo, RoomSort};
 use hubbub_protocol::record::{Record, RoomKind};
@@ -161,6 +162,14 @@ impl Hub {
         let name = self.users.get(&other).map_or("They", |user| user.name.as_str());
         let text = format!("{name} keeps order here like you, or above you.");
         Err(Refusal::new(ErrorCode::NotAllowed, text))
+    }
+
+    /// Whether something that is kept with a room can be said at the moment.
+    pub(crate) fn need_store_in(&self, room: &Room) -> Result<(), Refusal> {
+        if room.needs_store() && self.sequencer.has_failed() {
+            return Err(cannot_store());
+        }
+        Ok(())
     }
 
     /// Where a user comes from: the addresses of its sessions.

@@ -4,25 +4,8 @@ mod support;
 
 use hubbub_hub::*;
 use hubbub_protocol::*;
+use support::rooms::{enter_from, owned};
 use support::{World, room};
-
-/// The owner of a room, an account.
-fn owned(world: &mut World) -> SessionId {
-    world.come_from("10.9.9.9");
-    let owner = world.account("olga");
-    world.enter_room(owner, "den");
-    world.take();
-    owner
-}
-
-/// Somebody who is in the room.
-fn enter_from(world: &mut World, name: &str, address: &str, is_account: bool) -> SessionId {
-    world.come_from(address);
-    let session = world.somebody(name, is_account);
-    assert!(world.enter_room(session, "den").starts_with("joined"));
-    world.take();
-    session
-}
 
 #[test]
 fn a_full_room_takes_nobody_but_who_keeps_order() {

@@ -5,31 +5,14 @@ mod support;
 
 use hubbub_hub::*;
 use hubbub_protocol::*;
-use support::rooms::{network, pattern, react, restrict, text};
+use support::rooms::{enter_from, network, owned, pattern, react, restrict, text};
 use support::{World, room, to, user};
 
 const BAN: RestrictionKind = RestrictionKind::Ban;
 const MUTE: RestrictionKind = RestrictionKind::Mute;
 
-/// The owner of a room, an account.
-fn owned(world: &mut World) -> SessionId {
-    world.come_from("10.9.9.9");
-    let owner = world.account("olga");
-    world.enter_room(owner, "den");
-    world.take();
-    owner
-}
-
 fn whom(name: &str) -> Whom {
     Whom::User(user(name))
-}
-
-fn enter_from(world: &mut World, name: &str, address: &str, is_account: bool) -> SessionId {
-    world.come_from(address);
-    let session = world.somebody(name, is_account);
-    assert!(world.enter_room(session, "den").starts_with("joined"));
-    world.take();
-    session
 }
 
 #[test]

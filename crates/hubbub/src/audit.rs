@@ -3,7 +3,7 @@
 use crate::cli::AuditOptions;
 use crate::end::{self, End};
 use crate::printer::escape_invisible;
-use crate::{folder, when};
+use crate::{operator, when};
 use hubbub_protocol::audit::{AuditAct, AuditEntry};
 use hubbub_protocol::{DoorKind, UserName, WallMs, sanitize};
 use jiff::tz::TimeZone;
@@ -19,9 +19,7 @@ pub(crate) fn run(options: &AuditOptions) -> Result<ExitCode, Box<dyn Error>> {
 }
 
 fn audit(options: &AuditOptions) -> Result<(), End> {
-    let folder = folder::of(options.data.as_deref())?;
-    let reader = hubbub_server::audit_reader(&folder);
-    let mut reader = reader.map_err(|error| End::Usage(error.into()))?;
+    let mut reader = operator::reader(options.data.as_deref())?;
     let since = options.since.unwrap_or(WallMs(0));
     let mut page = |after| {
         let page = reader.audit(since, after, PAGE);

@@ -3,15 +3,14 @@
 use crate::cli::{InviteCommand, NewInvite};
 use crate::end::{self, End};
 use crate::folder;
-use crate::printer::escape_invisible;
+use crate::operator::{ask, json_line, order, wrong_answer};
 use crate::when::{self, Lifetime};
 use hubbub_protocol::sanitize;
-use hubbub_server::admin::{self, AdminAnswer, AdminError, AdminRequest, Invite};
+use hubbub_server::admin::{AdminAnswer, AdminRequest, Invite};
 use jiff::tz::TimeZone;
 use serde::Serialize;
 use std::error::Error;
 use std::io::{self, IsTerminal, Write};
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// The line of `invite new --json`.
@@ -31,7 +30,7 @@ fn invite(command: InviteCommand) -> Result<(), End> {
     match command {
         InviteCommand::New(options) => make(options, &zone),
         InviteCommand::List { json, data } => {
-            let AdminAnswer::Invites { invites } = ask(data.as_ref(), &AdminRequest::InviteList)?
+            let AdminAnswer::Invites { invites } = ask(data.as_deref(), &AdminRequest::InviteList)?
             else {
                 return Err(wrong_answer());
             };
@@ -46,10 +45,7 @@ fn invite(command: InviteCommand) -> Result<(), End> {
             }
         }
         InviteCommand::Revoke { id, data } => {
-            match ask(data.as_ref(), &AdminRequest::InviteRevoke { id })? {
-                AdminAnswer::Done => Ok(()),
-                _ => Err(wrong_answer()),
-            }
+            order(data.as_deref(), &AdminRequest::InviteRevoke { id })
         }
     }
 }
@@ -61,7 +57,7 @@ fn make(options: NewInvite, zone: &TimeZone) -> Result<(), End> {
     };
     let note = options.note.unwrap_or_default();
     let request = AdminRequest::InviteMake { for_ms, uses: options.uses, note };
-    let AdminAnswer::InviteMade { code, invite } = ask(options.data.as_ref(), &request)? else {
+    let AdminAnswer::InviteMade { code, invite } = ask(options.data.as_deref(), &request)? else {
         return Err(wrong_answer());
     };
     let mut out = io::stdout().lock();
@@ -76,7 +72,7 @@ fn make(options: NewInvite, zone: &TimeZone) -> Result<(), End> {
             Some(end) => format!("until {}", when::local(end, zone, "%Y-%m-%d %H:%M")),
             None => "for ever".into(),
         };
-        let folder = folder_of(options.data.as_ref())?;
+        let folder = folder::of(options.data.as_deref())?;
         writeln!(
             out,
             "It lets {} {accounts} be made, {until}. It is not shown again.",
@@ -85,27 +81,6 @@ fn make(options: NewInvite, zone: &TimeZone) -> Result<(), End> {
         writeln!(out, "For the server on {}; its number is {}.", folder.display(), invite.id)?;
     }
     Ok(())
-}
-
-fn folder_of(data: Option<&PathBuf>) -> Result<PathBuf, End> {
-    Ok(folder::of(data.map(PathBuf::as_path))?)
-}
-
-fn ask(data: Option<&PathBuf>, request: &AdminRequest) -> Result<AdminAnswer, End> {
-    let folder = folder_of(data)?;
-    admin::ask(&folder, request).map_err(|error| match error {
-        AdminError::Folder(error) => End::Usage(error.into()),
-        error => End::Failed(error.to_string()),
-    })
-}
-
-fn wrong_answer() -> End {
-    End::Failed("the server answered something else: is it of another version?".into())
-}
-
-fn json_line(out: &mut impl Write, line: &impl Serialize) -> Result<(), End> {
-    let line = serde_json::to_string(line).map_err(io::Error::from)?;
-    Ok(writeln!(out, "{}", escape_invisible(&line))?)
 }
 
 fn table(out: &mut impl Write, invites: &[Invite], zone: &TimeZone) -> Result<(), End> {

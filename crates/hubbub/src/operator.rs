@@ -37,7 +37,7 @@ pub(crate) fn wrong_answer() -> End {
 /// Opens a folder's store for reading, beside the server.
 pub(crate) fn reader(data: Option<&Path>) -> Result<Box<dyn Reader>, End> {
     let folder = folder::of(data)?;
-    hubbub_server::audit_reader(&folder).map_err(|error| End::Usage(error.into()))
+    hubbub_server::reader_beside(&folder).map_err(|error| End::Usage(error.into()))
 }
 
 /// One JSON object a line, in visible characters.

@@ -5,21 +5,7 @@
 mod support;
 
 use serde_json::Value;
-use std::path::Path;
-use support::{Serve, code, run, send};
-
-/// Runs a command on this folder.
-fn on(data: &Path, arguments: &[&str]) -> std::process::Output {
-    run(&[arguments, &["--data", data.to_str().unwrap()]].concat())
-}
-
-/// What it prints, having succeeded in silence.
-fn printed(data: &Path, arguments: &[&str]) -> String {
-    let output = on(data, arguments);
-    assert_eq!(output.status.code(), Some(0), "{output:?}");
-    assert!(output.stderr.is_empty(), "{output:?}");
-    String::from_utf8(output.stdout).unwrap()
-}
+use support::{Serve, code, on, printed, run, send};
 
 fn json(text: &str) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()

@@ -6,20 +6,7 @@ mod support;
 
 use serde_json::Value;
 use std::path::Path;
-use support::{Serve, code, netcat, run, send};
-
-/// Runs a command on this folder.
-fn on(data: &Path, arguments: &[&str]) -> std::process::Output {
-    run(&[arguments, &["--data", data.to_str().unwrap()]].concat())
-}
-
-/// What it prints, having succeeded in silence.
-fn printed(data: &Path, arguments: &[&str]) -> String {
-    let output = on(data, arguments);
-    assert_eq!(output.status.code(), Some(0), "{arguments:?}: {output:?}");
-    assert!(output.stderr.is_empty(), "{output:?}");
-    String::from_utf8(output.stdout).unwrap()
-}
+use support::{Serve, code, netcat, on, printed, run, send};
 
 /// Why it was refused.
 fn refused(data: &Path, arguments: &[&str]) -> String {

@@ -70,11 +70,11 @@ pub(crate) fn must_hold_data(folder: &Path) -> Result<(), StartError> {
     }
 }
 
-/// Reads a folder's audit log, also while a server runs on it.
+/// Opens a folder's store for reading, also while a server runs on it.
 ///
 /// # Errors
 /// [`StartError`], with the way out.
-pub fn audit_reader(folder: &Path) -> Result<Box<dyn Reader>, StartError> {
+pub fn reader_beside(folder: &Path) -> Result<Box<dyn Reader>, StartError> {
     must_hold_data(folder)?;
     open_reader(&SqliteConfig::new(file_in(folder)))
         .map_err(|error| StartError::Store { folder: folder.to_owned(), error })

@@ -30,7 +30,7 @@ pub mod sniff;
 
 pub use commit::survivors;
 pub use config::{ServerConfig, StartError};
-pub use data::audit_reader;
+pub use data::reader_beside;
 pub use hubbub_hub::{Figures, HubConfig};
 pub use reading::{Hits, Job, Outcome};
 

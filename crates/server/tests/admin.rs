@@ -133,7 +133,7 @@ fn a_folder_without_data_is_named_and_not_made() {
         assert!(matches!(error, StartError::NoData { .. }), "{error:?}");
         assert!(error.to_string().contains("typo"), "{error}");
     }
-    assert!(hubbub_server::audit_reader(&folder).is_err());
+    assert!(hubbub_server::reader_beside(&folder).is_err());
     assert!(!folder.exists());
 }
 

@@ -17,6 +17,16 @@ pub trait Place {
     fn open(&mut self) -> Box<dyn Store>;
 }
 
+/// splitmix64: the next of a row of numbers, from where `state` stands. Enough for a test, and the same
+/// everywhere.
+pub fn splitmix64(state: &mut u64) -> u64 {
+    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let mut z = *state;
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
 /// Runs the whole suite. Each call of `make` gives a fresh place.
 ///
 /// # Panics

@@ -8,6 +8,7 @@ use hubbub_protocol::{
 };
 use hubbub_simdisk::SimDisk;
 use hubbub_store::Store;
+use hubbub_store::conformance::splitmix64;
 use hubbub_store::memory::{MemoryDisk, MemoryStore};
 use hubbub_store::sqlite::{SqliteConfig, SqliteStore};
 use std::sync::Arc;
@@ -16,16 +17,11 @@ const ROOM: RoomId = RoomId(1);
 const SEEDS: u64 = 12;
 const ROUNDS: u64 = 6;
 
-/// splitmix64: enough for a test, and the same everywhere.
 struct Random(u64);
 
 impl Random {
     fn below(&mut self, end: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % end
+        splitmix64(&mut self.0) % end
     }
 
     fn text(&mut self) -> Text {

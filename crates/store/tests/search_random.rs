@@ -7,6 +7,7 @@ use hubbub_protocol::record::Record;
 use hubbub_protocol::search::Query;
 use hubbub_protocol::{Body, RoomId, Seq, UserName, WallMs};
 use hubbub_store::Store;
+use hubbub_store::conformance::splitmix64;
 use hubbub_store::memory::{MemoryDisk, MemoryStore};
 use searching::{Site, event, record, room, text};
 
@@ -44,13 +45,8 @@ const HOUR_MS: u64 = 3_600_000;
 struct Random(u64);
 
 impl Random {
-    /// splitmix64.
     fn below(&mut self, end: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % end
+        splitmix64(&mut self.0) % end
     }
 
     fn one<'a>(&mut self, of: &[&'a str]) -> &'a str {

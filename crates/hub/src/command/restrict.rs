@@ -5,7 +5,6 @@ use super::lists::{ENTRY_BYTES, LIST_BYTES, note_bytes};
 use crate::acts::ActDetails;
 use crate::hub::Hub;
 use crate::order::{Rank, counts};
-use crate::sequencer::cannot_store;
 use crate::user::User;
 use crate::{Effect, Notice, Refusal, Reply, Whom};
 use hubbub_protocol::audit::AuditAct;
@@ -45,9 +44,7 @@ impl Hub {
             return Err(Refusal::new(ErrorCode::NoSuchUser, text));
         }
         self.need_rank_above(room, caller.user, other)?;
-        if room.needs_store() && self.sequencer.has_failed() {
-            return Err(cannot_store());
-        }
+        self.need_store_in(room)?;
         let Some(by) = self.users.get(&caller.user).map(User::author) else { return Ok(None) };
         let Some(kicked) = self.users.get(&other).map(User::author) else { return Ok(None) };
         let expulsion = Expulsion { by: &by.name, reason: reason.as_ref(), banned: false };
@@ -149,11 +146,8 @@ impl Hub {
     ) -> Result<Option<Reply>, Refusal> {
         let id = self.need_rank(caller, room_name, Rank::Operator)?;
         let (restricted, shown, user) = self.whom(caller, id, whom)?;
-        if self.rooms.get(&id).is_some_and(crate::room::Room::needs_store)
-            && self.sequencer.has_failed()
-        {
-            return Err(cannot_store());
-        }
+        let Some(room) = self.rooms.get(&id) else { return Ok(None) };
+        self.need_store_in(room)?;
         self.forget_old_restrictions(caller.now, id, effects);
         let Some(room) = self.rooms.get(&id) else { return Ok(None) };
         let is_same = |known: &&RestrictionRecord| known.kind == kind && known.whom == restricted;
@@ -301,11 +295,8 @@ impl Hub {
         effects: &mut Vec<Effect>,
     ) -> Result<Option<Reply>, Refusal> {
         let id = self.need_rank(caller, room_name, Rank::Operator)?;
-        if self.rooms.get(&id).is_some_and(crate::room::Room::needs_store)
-            && self.sequencer.has_failed()
-        {
-            return Err(cannot_store());
-        }
+        let Some(room) = self.rooms.get(&id) else { return Ok(None) };
+        self.need_store_in(room)?;
         self.forget_old_restrictions(caller.now, id, effects);
         let user = match whom {
             Whom::User(name) | Whom::AddressOf(name) => self.names.find(name),

@@ -4,7 +4,6 @@ use super::Caller;
 use crate::acts::ActDetails;
 use crate::hub::Hub;
 use crate::order::Rank;
-use crate::sequencer::cannot_store;
 use crate::user::User;
 use crate::{Effect, Refusal, Reply};
 use hubbub_protocol::audit::AuditAct;
@@ -69,9 +68,7 @@ impl Hub {
             let text = format!("{} is a guest, and not in that room.", author.name);
             return Err(Refusal::new(ErrorCode::NoSuchUser, text));
         }
-        if room.needs_store() && self.sequencer.has_failed() {
-            return Err(cannot_store());
-        }
+        self.need_store_in(room)?;
         let roles = room.order.as_ref().map_or(0, |order| order.roles.len());
         if before.is_none() && roles >= limits::ROLES {
             let text = format!("{roles} people have a role there, which is the most.");

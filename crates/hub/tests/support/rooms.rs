@@ -235,3 +235,26 @@ impl World {
         self.take().into_iter().filter(|line| line.contains(what)).collect()
     }
 }
+
+/// The owner of the room `den`, an account, from an address of its own.
+pub(crate) fn owned(world: &mut World) -> SessionId {
+    world.come_from("10.9.9.9");
+    let owner = world.account("olga");
+    world.enter_room(owner, "den");
+    world.take();
+    owner
+}
+
+/// Somebody who is in the room `den`.
+pub(crate) fn enter_from(
+    world: &mut World,
+    name: &str,
+    address: &str,
+    is_account: bool,
+) -> SessionId {
+    world.come_from(address);
+    let session = world.somebody(name, is_account);
+    assert!(world.enter_room(session, "den").starts_with("joined"));
+    world.take();
+    session
+}

@@ -194,3 +194,16 @@ pub fn send(address: &str, room: &str, text: &str) {
     let output = run(&["send", address, "--room", room, text]);
     assert_eq!(code(&output), (Some(0), String::new()));
 }
+
+/// Runs a command on this folder.
+pub fn on(data: &Path, arguments: &[&str]) -> std::process::Output {
+    run(&[arguments, &["--data", data.to_str().unwrap()]].concat())
+}
+
+/// What it prints, having succeeded in silence.
+pub fn printed(data: &Path, arguments: &[&str]) -> String {
+    let output = on(data, arguments);
+    assert_eq!(output.status.code(), Some(0), "{arguments:?}: {output:?}");
+    assert!(output.stderr.is_empty(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}

@@ -18,16 +18,11 @@ const ROOMS: u64 = 5;
 const PEOPLE: u64 = 6;
 const INSTANCES: u64 = 4;
 
-/// splitmix64: enough for a test, and the same everywhere.
 struct Random(u64);
 
 impl Random {
     fn below(&mut self, end: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % end
+        super::splitmix64(&mut self.0) % end
     }
 
     fn instance(&mut self) -> Instance {

@@ -2,6 +2,7 @@
 //!
 //! Deliberately without dependencies beyond clap: this is the first thing that a fresh clone builds.
 
+mod deny;
 mod run;
 mod setup;
 mod tidy;
@@ -34,6 +35,8 @@ enum Chore {
     },
     /// Look for what the compiler doesn't: long files, sleeping tests, leftovers.
     Tidy,
+    /// Check what is built in: licenses, sources, what is not wanted, and known holes where their list is.
+    Deny,
     /// Run a benchmark: durable, fanout or idle. Options go after `--`.
     Bench {
         /// Passed on.
@@ -47,6 +50,7 @@ fn main() -> ExitCode {
         Chore::Test | Chore::Ci => test(),
         Chore::Sim { seeds, first } => sim(seeds, first),
         Chore::Tidy => tidy::run(),
+        Chore::Deny => deny::run(),
         Chore::Bench { arguments } => bench(&arguments),
     };
     match done {
@@ -61,6 +65,7 @@ fn main() -> ExitCode {
 fn test() -> Result<(), String> {
     setup::run()?;
     tidy::run()?;
+    deny::run()?;
     cargo(&["fmt", "--all", "--check"])?;
     cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])?;
     with(&[("RUSTDOCFLAGS", "-D warnings")], &["doc", "--workspace", "--no-deps", "--quiet"])?;

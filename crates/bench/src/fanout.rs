@@ -134,7 +134,8 @@ fn run_one(
         Dialect::Native(_) => Kind::Hubbub,
     };
     let core = pin.then_some(SERVER_CORE);
-    let server = ServerProcess::start(Setting { kind, data, lanes: Some(1), core })?;
+    let server =
+        ServerProcess::start(Setting { kind, data, lanes: Some(1), core, ..Setting::default() })?;
     let mut talk = Talk::enter(server.address(), dialect, shape)?;
     let of_one_message = shape.rooms * shape.senders * (shape.members - 1);
     let messages = u32::try_from(deliveries / of_one_message as u64)?.max(WARM_UP);

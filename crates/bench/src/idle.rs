@@ -53,6 +53,7 @@ pub(crate) fn run(options: &Options) -> Result<Found> {
         data: options.data.as_deref(),
         lanes: options.lanes,
         core: None,
+        ..Setting::default()
     })?;
     std::thread::sleep(REST);
     let before = server.memory_bytes()?;

@@ -160,7 +160,7 @@ impl Connection {
 }
 
 /// Hands out the whole lines, without their ends, and returns the rest.
-fn lines<'a>(
+pub(crate) fn lines<'a>(
     mut bytes: &'a [u8],
     on_line: &mut impl FnMut(&[u8]) -> Result<()>,
 ) -> Result<&'a [u8]> {

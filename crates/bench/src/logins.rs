@@ -107,6 +107,7 @@ pub(crate) fn run(options: &Options) -> Result<Found> {
         data: options.data.as_deref(),
         lanes: options.lanes,
         core: None,
+        ..Setting::default()
     })?;
     let (rooms, members) = (options.rooms as usize, options.members as usize);
     progress(format_args!("{SINGLE} registrations and logins, one at a time"));

@@ -8,15 +8,25 @@
 mod children;
 mod durable;
 mod fanout;
+mod flood;
+mod flooder;
 mod floor;
 mod idle;
 mod load;
 mod logins;
 mod native;
+mod ordinary;
+mod pool;
+mod random;
 mod report;
 mod search;
 mod serve;
+mod sink;
+mod slow;
 mod system;
+mod watch;
+#[cfg(target_os = "linux")]
+mod weather;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -41,12 +51,26 @@ enum Command {
     Durable(durable::Options),
     /// Server CPU per delivery, next to a minimal server that only reads and writes.
     Fanout(fanout::Options),
+    /// How it is for ordinary users while somebody floods the server.
+    Flood(flood::Options),
     /// Bytes that the server needs for a connection that says nothing.
     Idle(idle::Options),
     /// Message latency while very many log in at once with a wrong password.
     Logins(logins::Options),
     /// How long a search takes among a million messages, and what the index costs.
     Search(search::Options),
+    /// How it is for others while very many stop reading, and whether these find everything later.
+    Slow(slow::Options),
+    /// Whether clients get everything once and in order through bad weather.
+    #[cfg(target_os = "linux")]
+    Weather(weather::Options),
+    /// A client in a process of its own.
+    #[cfg(target_os = "linux")]
+    #[command(hide = true)]
+    Talker(weather::talker::Options),
+    /// One who means harm.
+    #[command(hide = true)]
+    Flooder(flooder::Options),
     /// A server to be measured, until stdin ends.
     #[command(hide = true)]
     Serve(serve::Options),
@@ -68,6 +92,15 @@ fn main() -> ExitCode {
         Command::Search(options) => {
             search::run(&options).and_then(|found| report::print(&found, json))
         }
+        Command::Flood(options) => {
+            flood::run(&options).and_then(|found| report::print(&found, json))
+        }
+        Command::Slow(options) => slow::run(&options).and_then(|found| report::print(&found, json)),
+        #[cfg(target_os = "linux")]
+        Command::Weather(options) => weather::run(&options, json),
+        #[cfg(target_os = "linux")]
+        Command::Talker(options) => weather::talker::run(&options),
+        Command::Flooder(options) => flooder::run(&options),
         Command::Serve(options) => serve::run(&options),
     };
     match result {

@@ -5,7 +5,7 @@ use crate::Result;
 use crate::load::Swarm;
 use hubbub_protocol::frame::{ClientFrame, Request, Retention, Target, write_line};
 use hubbub_protocol::secret::Hidden;
-use hubbub_protocol::{Instance, VERSIONS};
+use hubbub_protocol::{Instance, Position, ResumeToken, VERSIONS};
 use std::io::Write;
 use std::net::SocketAddr;
 
@@ -78,6 +78,50 @@ pub(crate) fn write_hello(out: &mut Vec<u8>, name: &str, password: &str, registe
         invite: None,
     };
     write_line(&ClientFrame { id: None, request }, out);
+}
+
+/// Says hello as a guest, whose client instance follows from its name.
+pub(crate) fn write_guest(out: &mut Vec<u8>, name: &str, resume: Option<ResumeToken>) {
+    // FNV-1a: different names have different ones.
+    let hash = name.bytes().fold(0x6c62_272e_07bb_0142_62b8_2175_6295_c58d, |hash: u128, byte| {
+        (hash ^ u128::from(byte)).wrapping_mul(0x0000_0000_0100_0000_0000_0000_0000_013b)
+    });
+    let request = Request::Hello {
+        versions: VERSIONS.to_vec(),
+        name: Some(name.to_owned()),
+        instance: Some(Instance(hash.to_be_bytes())),
+        resume,
+        password: None,
+        register: false,
+        invite: None,
+    };
+    write_line(&ClientFrame { id: Some(1), request }, out);
+}
+
+/// Joins a room, from a position on where there is one.
+pub(crate) fn write_join(out: &mut Vec<u8>, room: &str, after: Option<Position>) {
+    let request = Request::Join {
+        target: Target::Room(room.to_owned()),
+        after,
+        retention: None,
+        pin: None,
+        key: None,
+    };
+    write_line(&ClientFrame { id: Some(2), request }, out);
+}
+
+/// The number behind a field's name, if the line has the field.
+pub(crate) fn field(line: &[u8], name: &[u8]) -> Option<u64> {
+    let at = line.windows(name.len()).position(|window| window == name)?;
+    Some(number(&line[at + name.len()..]))
+}
+
+/// Says hello as an account, with a number that the answer repeats.
+pub(crate) fn write_numbered_hello(out: &mut Vec<u8>, id: u64, name: &str, password: &str) {
+    let mut hello = Vec::new();
+    write_hello(&mut hello, name, password, false);
+    write!(out, "{{\"id\":{id},").expect("writing to memory does not fail");
+    out.extend_from_slice(hello.strip_prefix(b"{").unwrap_or(&hello));
 }
 
 /// Whether a line refuses a password.

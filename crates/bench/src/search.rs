@@ -109,11 +109,7 @@ pub(crate) fn run(options: &Options) -> Result<Found> {
     let mut store = SqliteStore::open(SqliteConfig::new(&file))?;
     let mut talk = Talk::new(options.messages, options.rooms);
     progress(format_args!("storing {} messages", options.messages + options.rooms * 100));
-    store.commit(&talk.rooms())?;
-    while talk.said() < talk.all() {
-        let count = FILL_BATCH.min(talk.all() - talk.said());
-        store.commit(&talk.batch(count))?;
-    }
+    fill(&mut store, &mut talk)?;
 
     progress(format_args!("indexing"));
     let began = Instant::now();
@@ -147,6 +143,24 @@ fn mib(file: &Path) -> Result<f64> {
 }
 
 /// How long each step took.
+/// Puts all that is said into a store.
+fn fill(store: &mut SqliteStore, talk: &mut Talk) -> Result<()> {
+    store.commit(&talk.rooms())?;
+    while talk.said() < talk.all() {
+        let count = FILL_BATCH.min(talk.all() - talk.said());
+        store.commit(&talk.batch(count))?;
+    }
+    Ok(())
+}
+
+/// Makes the data of a server with so many messages in `room0`, ready to be searched.
+pub(crate) fn prepare(folder: &Path, messages: u64) -> Result<()> {
+    let mut store = SqliteStore::open(SqliteConfig::new(folder.join("hubbub.db")))?;
+    fill(&mut store, &mut Talk::new(messages, 1))?;
+    index_all(&store)?;
+    Ok(())
+}
+
 fn index_all(store: &SqliteStore) -> Result<Vec<Duration>> {
     let mut indexer = store.indexer()?;
     let mut steps = Vec::new();

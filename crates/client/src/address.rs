@@ -1,17 +1,21 @@
-//! Where a server is: what people write, read.
+//! Where a server is, and by which key it is known: what people write, read.
 
+use hubbub_protocol::Fingerprint;
+use hubbub_protocol::sanitize::is_invisible;
 use std::fmt;
 
 /// The port of a Hubbub server, if none is named.
 pub const DEFAULT_PORT: u16 = 5000;
 
-/// A server's host and port.
+/// A server's host and port, and its key where that is known. Shown as host and port.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ServerAddress {
     /// A name or an IP address, without brackets.
     pub host: String,
     /// Its port.
     pub port: u16,
+    /// The key of its authority: no other one is taken.
+    pub fingerprint: Option<Fingerprint>,
 }
 
 /// Why an address is none.
@@ -31,6 +35,16 @@ pub enum AddressError {
     /// Another scheme.
     #[error("'{0}' is no Hubbub address; it should begin with hubbub://, or with the host")]
     Scheme(String),
+    /// No fingerprint where one should be.
+    #[error(
+        "'{fingerprint}' in '{address}' is no fingerprint of a key: that has 43 letters, digits, - and _"
+    )]
+    Fingerprint {
+        /// What was given.
+        address: String,
+        /// What should be a fingerprint.
+        fingerprint: String,
+    },
     /// Something in it that no address has.
     #[error("the address '{0}' is not understood; write host, host:port or [ipv6]:port")]
     Malformed(String),
@@ -40,15 +54,19 @@ impl std::str::FromStr for ServerAddress {
     type Err = AddressError;
 
     /// Reads `host`, `host:port`, `[v6]`, `[v6]:port`, a bare IPv6 address, and each with
-    /// `hubbub://` before and one `/` behind.
+    /// `hubbub://` before and one `/` behind, and `#` with a fingerprint behind that.
     fn from_str(text: &str) -> Result<Self, AddressError> {
         let address = text.trim();
-        let rest = match address.split_once("://") {
+        let (rest, fingerprint) = match address.split_once('#') {
+            Some((rest, fingerprint)) => (rest, Some(fingerprint)),
+            None => (address, None),
+        };
+        let rest = match rest.split_once("://") {
             Some((scheme, rest)) if scheme.eq_ignore_ascii_case("hubbub") => {
                 rest.strip_suffix('/').unwrap_or(rest)
             }
             Some(_) => return Err(AddressError::Scheme(address.into())),
-            None => address,
+            None => rest,
         };
         let malformed = || AddressError::Malformed(address.into());
         let (host, port) = if let Some(inner) = rest.strip_prefix('[') {
@@ -72,7 +90,10 @@ impl std::str::FromStr for ServerAddress {
         if host.is_empty() {
             return Err(AddressError::NoHost(address.into()));
         }
-        if host.contains(|c: char| c.is_whitespace() || c.is_control() || "/@[]".contains(c)) {
+        // What can't be seen makes another host of what looks like a known one.
+        let is_wrong =
+            |c: char| c.is_whitespace() || c.is_control() || is_invisible(c) || "/@[]".contains(c);
+        if host.contains(is_wrong) {
             return Err(malformed());
         }
         let port = match port {
@@ -84,7 +105,22 @@ impl std::str::FromStr for ServerAddress {
                 }
             },
         };
-        Ok(Self { host: host.into(), port })
+        let fingerprint = fingerprint.map(|text| {
+            text.parse().map_err(|_| AddressError::Fingerprint {
+                address: address.into(),
+                fingerprint: text.into(),
+            })
+        });
+        Ok(Self { host: host.into(), port, fingerprint: fingerprint.transpose()? })
+    }
+}
+
+impl ServerAddress {
+    /// All of it, as others can paste it: with its scheme, and with the fingerprint if it has one.
+    #[must_use]
+    pub fn in_full(&self) -> String {
+        let fingerprint = self.fingerprint.map(|key| format!("#{key}")).unwrap_or_default();
+        format!("hubbub://{self}{fingerprint}")
     }
 }
 
@@ -121,6 +157,22 @@ mod tests {
     }
 
     #[test]
+    fn a_fingerprint_is_part_of_the_full_address() {
+        let key = Fingerprint::of_key(b"a key");
+        for text in [format!("box#{key}"), format!("hubbub://box:5000/#{key}")] {
+            let address: ServerAddress = text.parse().unwrap();
+            assert_eq!(address.fingerprint, Some(key));
+            assert_eq!(address.to_string(), "box:5000");
+            assert_eq!(address.in_full(), format!("hubbub://box:5000#{key}"));
+            assert_eq!(address.in_full().parse(), Ok(address));
+        }
+        let address: ServerAddress = format!("[::1]#{key}").parse().unwrap();
+        assert_eq!(address.in_full(), format!("hubbub://[::1]:5000#{key}"));
+        let known: ServerAddress = "box".parse().unwrap();
+        assert_eq!(known.in_full(), "hubbub://box:5000");
+    }
+
+    #[test]
     fn what_is_wrong_is_named() {
         for (text, part) in [
             ("", "names no host"),
@@ -133,6 +185,12 @@ mod tests {
             ("[::1", "not understood"),
             ("[box]:5", "not understood"),
             ("box/room", "not understood"),
+            ("\u{feff}box", "not understood"),
+            ("b\u{200b}ox", "not understood"),
+            ("\u{202e}xob", "not understood"),
+            ("box#", "'' in 'box#' is no fingerprint"),
+            ("box:1#lobby", "'lobby' in 'box:1#lobby' is no fingerprint"),
+            ("#x", "names no host"),
         ] {
             let error = text.parse::<ServerAddress>().unwrap_err().to_string();
             assert!(error.contains(part), "{text}: {error}");

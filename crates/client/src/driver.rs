@@ -1,28 +1,34 @@
-//! Runs a [`Core`] over TCP with tokio: the handle that programs hold.
+//! Runs a [`Core`] over TLS with tokio: the handle that programs hold.
 //!
 //! What it can do for an account is in `driver/account.rs`, with other users in `driver/people.rs`,
-//! in rooms in `driver/rooms.rs`. The task behind it is in `driver/task.rs` and
-//! `driver/commands.rs`; how programs are told what went wrong in `driver/error.rs`. TLS is not here
-//! yet.
+//! in rooms in `driver/rooms.rs`. How a server is reached is in `driver/contact.rs`, and whether
+//! it is the right one in `driver/verify.rs`. The task behind it is in `driver/task.rs` and
+//! `driver/commands.rs`; how programs are told what went wrong in `driver/error.rs`.
 
 mod account;
 mod commands;
-mod connect;
+mod contact;
 mod error;
+mod greeting;
 mod people;
 mod rooms;
 mod task;
+mod verify;
 mod waiters;
 
+pub use contact::Contact;
 pub use error::ClientError;
 
 use crate::address::ServerAddress;
 use crate::config::{AskError, CoreConfig, Pass};
 use crate::core::Core;
 use crate::event::{ClientEvent, RequestId};
+use crate::security::Security;
 use commands::{Answer, Command};
 use hubbub_protocol::frame::{MessageKind, Page};
-use hubbub_protocol::{Instance, Position, RoomAddress, RoomName, Seq, UserName, WallMs};
+use hubbub_protocol::{
+    Fingerprint, Instance, Position, RoomAddress, RoomName, Seq, UserName, WallMs,
+};
 use tokio::sync::{mpsc, oneshot};
 
 /// Events that wait for a program before the client stops reading, so that the server's bound for
@@ -37,6 +43,7 @@ const COMMANDS_WAITING_MAX: usize = 256;
 pub struct Client {
     commands: mpsc::Sender<Command>,
     address: ServerAddress,
+    fingerprint: Option<Fingerprint>,
 }
 
 /// What happens to a client, in order. Read it, or drop it: a program that holds it and does not
@@ -64,27 +71,63 @@ pub fn random_instance() -> Result<Instance, ClientError> {
 }
 
 impl Client {
-    /// Connects and logs in; needs a tokio runtime with I/O and time. Returns after the welcome;
-    /// the wanted conversations are joined afterwards.
+    /// Connects with TLS and logs in; needs a tokio runtime with I/O and time. Returns after the
+    /// welcome; the wanted conversations are joined afterwards. With a fingerprint in the address,
+    /// the server must have that key; else it may have any, and [`fingerprint`](Self::fingerprint)
+    /// tells which, to be kept.
     ///
     /// # Errors
-    /// The first attempt's failure, with the address and the way out. Later ones are repeated.
+    /// The first attempt's failure, with the address and the way out. Later ones are repeated; but
+    /// if the server has another key then, the client ends with [`ClientEvent::KeyChanged`].
     pub async fn connect(address: &str, config: CoreConfig) -> Result<(Self, Events), ClientError> {
         let address: ServerAddress = address.parse()?;
-        let socket = connect::connect(&address).await?;
+        let security = address.security();
+        Self::connect_by(&address, security, config).await
+    }
+
+    /// The same, with or without TLS, and with a key that is known from elsewhere.
+    ///
+    /// # Errors
+    /// As for [`connect`](Self::connect).
+    pub async fn connect_by(
+        address: &ServerAddress,
+        security: Security,
+        config: CoreConfig,
+    ) -> Result<(Self, Events), ClientError> {
+        Self::log_in(Contact::make(address, security).await?, config).await
+    }
+
+    /// Goes on from a contact, whose key the program may have looked at.
+    ///
+    /// # Errors
+    /// As for [`connect`](Self::connect).
+    pub async fn log_in(
+        contact: Contact,
+        config: CoreConfig,
+    ) -> Result<(Self, Events), ClientError> {
+        let (address, fingerprint) = (contact.address.clone(), contact.fingerprint());
         let (commands, commands_rx) = mpsc::channel(COMMANDS_WAITING_MAX);
         let (events_tx, events) = mpsc::channel(EVENTS_WAITING_MAX);
         let (ready, welcomed) = oneshot::channel();
-        let task = task::Task::new(address.clone(), config, commands_rx, events_tx, ready);
-        tokio::spawn(task.run(socket));
+        let security = contact.security;
+        let task =
+            task::Task::new((address.clone(), security), config, commands_rx, events_tx, ready);
+        tokio::spawn(task.run(contact.stream));
         welcomed.await.unwrap_or(Err(ClientError::NoWelcome { address: address.clone() }))?;
-        Ok((Self { commands, address }, Events { events }))
+        Ok((Self { commands, address, fingerprint }, Events { events }))
     }
 
     /// Where this client connects to.
     #[must_use]
     pub fn address(&self) -> &ServerAddress {
         &self.address
+    }
+
+    /// The key that the server has proven, and that it has to prove whenever the client comes back;
+    /// `None` without TLS.
+    #[must_use]
+    pub fn fingerprint(&self) -> Option<Fingerprint> {
+        self.fingerprint
     }
 
     /// Says something, and waits until the server has it, also over lost connections, and until a

@@ -53,6 +53,7 @@ impl Core {
                 | ErrorCode::RegistrationClosed
                 | ErrorCode::InviteNeeded
                 | ErrorCode::InviteInvalid
+                | ErrorCode::TlsNeeded
         );
         if !name_refused && !login_refused {
             self.session.told(next);
@@ -208,6 +209,9 @@ impl Core {
         if by_password && matches!(code, CloseCode::Revoked | CloseCode::LoginFailures) {
             // Whoever ended this login does not want it back without a word.
             self.session.refused = true;
+        }
+        if matches!(code, CloseCode::Flood | CloseCode::Full) {
+            self.session.is_crowded = true;
         }
         self.session.told(next);
         self.events.push_back(ClientEvent::Closed { code, next, text });

@@ -1,6 +1,7 @@
 //! What the core tells its program.
 
 use crate::config::Pass;
+use crate::security::ChangedKey;
 use hubbub_protocol::frame::{
     CatchUp, Hit, LinkEntry, LinkState, LoginEntry, MemberChange, MemberEntry, ReactionEntry,
     RestrictionEntry, Retention, RoleEntry, RoomEntry, RoomInfo,
@@ -424,6 +425,13 @@ pub enum ClientEvent {
         /// The request.
         request: RequestId,
     },
+    /// This client is too fast: if it goes on, the server closes the connection.
+    Warned {
+        /// With which code.
+        code: CloseCode,
+        /// For people.
+        text: String,
+    },
     /// The server closes the connection.
     Closed {
         /// Why, for programs.
@@ -431,6 +439,16 @@ pub enum ClientEvent {
         /// What the core does next.
         next: NextStep,
         /// Why, for people.
+        text: String,
+    },
+    /// When it came back, the server showed another key than before. It was told nothing, and the
+    /// client ends. Only the driver says this; it is its last event.
+    KeyChanged(Box<ChangedKey>),
+    /// When it came back, something answered that is not the server: it speaks no TLS, or proves no key.
+    /// It was told nothing, and the client tries again. Only the driver says this, and of each kind
+    /// once until it is back.
+    Distrusted {
+        /// What, for people.
         text: String,
     },
     /// The connection is gone.

@@ -42,6 +42,9 @@ impl Core {
                 let refusal = Refusal { code, next, text, wait_ms };
                 self.refused(now, id, refusal, suggestion);
             }
+            ServerFrame::Warning { code, text } => {
+                self.events.push_back(ClientEvent::Warned { code, text });
+            }
             ServerFrame::Close { code, next, text } => self.closed(code, next, text),
             ServerFrame::Renamed { room, user, old } => {
                 self.events.push_back(ClientEvent::Renamed { room, user, old });

@@ -240,7 +240,10 @@ impl Outbox {
                 (None, _) => true,
             };
             let counter = send.counter.map_or(self.next_counter, |counter| counter.0);
-            is_first && send.stage == Stage::Ready && counter < end
+            // One that the server may have already waits for none that it has not: the one before may have
+            // given its counter back, and would wait for this one.
+            let is_known = send.counter.is_some() && !send.is_refused;
+            (is_first || is_known) && send.stage == Stage::Ready && counter < end
         })
     }
 

@@ -11,6 +11,8 @@ pub(crate) const PATIENCE_MS: u64 = 30_000;
 /// A session that lasted this long proves that the server works: waits begin from the shortest
 /// again. Else a server that drops everybody after welcome would be asked twice a second.
 const PROVEN_MS: u64 = 10_000;
+/// A server that has too much to do is asked again as after so many failures: not before 4 s.
+const FAILURES_WHEN_CROWDED: u32 = 5;
 
 /// What is known of the present and the last connection.
 #[derive(Debug)]
@@ -29,6 +31,8 @@ pub(crate) struct Session {
     pub(crate) registering: bool,
     /// Such a hello was lost, and may have been heard.
     pub(crate) perhaps_registered: bool,
+    /// The server said at last that it has too much to do, with this user or with all.
+    pub(crate) is_crowded: bool,
     /// Failed or lost connections in a row.
     failures: u32,
     ready_since: Option<MonoMs>,
@@ -50,6 +54,7 @@ impl Session {
             changing_user: false,
             registering: false,
             perhaps_registered: false,
+            is_crowded: false,
             failures: 0,
             ready_since: None,
             heard: MonoMs(0),
@@ -94,6 +99,9 @@ impl Session {
             self.failures = 0;
         }
         self.failures = self.failures.saturating_add(1);
+        if std::mem::take(&mut self.is_crowded) {
+            self.failures = self.failures.max(FAILURES_WHEN_CROWDED);
+        }
         self.changing_user = false;
         self.perhaps_registered |= std::mem::take(&mut self.registering);
         if self.state != ConnectionState::Stopped {

@@ -2,73 +2,20 @@
 #![cfg(feature = "tokio")]
 #![allow(clippy::unwrap_used)]
 
-use hubbub_client::{Client, ClientError, ClientEvent, CoreConfig, Enter, Events, Pass, SendState};
-use hubbub_protocol::frame::{ClientFrame, MessageKind, Page, Request};
+mod scripted;
+
+use hubbub_client::{
+    Client, ClientError, ClientEvent, CoreConfig, Enter, Events, Pass, Security, SendState,
+};
+use hubbub_protocol::frame::{MessageKind, Page, Request};
 use hubbub_protocol::secret::Hidden;
-use hubbub_protocol::{Instance, Password, RoomAddress, RoomName, UserName};
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
-use tokio::net::{TcpListener, TcpStream};
+use hubbub_protocol::{Password, RoomAddress, RoomName, UserName};
+use scripted::*;
+use tokio::net::TcpListener;
 
-const WELCOME: &str = r#"{"ev":"welcome","id":ID,"version":1,"server":"test","user":{"id":1,"name":"ann"},"resume":"01010101010101010101010101010101","resumed":false,"account":false,"epoch":1,"lobby":"lobby","rooms":[],"privates":[],"limits":{"frame_bytes":65536,"text_bytes":4096,"text_lines":100,"sends_in_flight":32,"page":100},"time":1}"#;
-const JOINED: &str = r#"{"ev":"joined","id":ID,"room":"lobby","room_id":9,"epoch":1,"seq":4,"catch_up":"live","retention":"forever","members":1,"created":false}"#;
-const SENT: &str =
-    r#"{"ev":"sent","id":ID,"room_id":9,"epoch":1,"seq":5,"time":7,"repeated":false}"#;
-const MESSAGE: &str = r#"{"ev":"message","room":"lobby","room_id":9,"epoch":1,"seq":6,"time":8,"from":{"id":2,"name":"bob"},"kind":"text","text":"hé"}"#;
-const BYE: &str = r#"{"ev":"close","code":"bye","next":"stop","text":"Goodbye."}"#;
-
-/// The server's side of one connection.
-struct Peer {
-    stream: BufReader<TcpStream>,
-}
-
-impl Peer {
-    async fn accept(listener: &TcpListener) -> Self {
-        Self { stream: BufReader::new(listener.accept().await.unwrap().0) }
-    }
-    async fn get(&mut self) -> (u64, Request) {
-        let mut line = String::new();
-        self.stream.read_line(&mut line).await.unwrap();
-        let frame: ClientFrame = serde_json::from_str(&line).unwrap();
-        (frame.id.unwrap_or(0), frame.request)
-    }
-    async fn put(&mut self, bytes: &[u8]) {
-        self.stream.write_all(bytes).await.unwrap();
-        self.stream.flush().await.unwrap();
-    }
-    async fn answer(&mut self, id: u64, line: &str) {
-        self.put((line.replace("ID", &id.to_string()) + "\n").as_bytes()).await;
-    }
-    /// Takes hello and the join of the lobby.
-    async fn log_in(&mut self) {
-        let (id, hello) = self.get().await;
-        assert!(matches!(hello, Request::Hello { .. }));
-        self.answer(id, WELCOME).await;
-        let (id, join) = self.get().await;
-        assert!(matches!(join, Request::Join { .. }));
-        self.answer(id, JOINED).await;
-    }
-}
-
-fn lobby() -> RoomAddress {
-    RoomAddress::Room(RoomName::parse("lobby").unwrap())
-}
-
-fn config() -> CoreConfig {
-    let mut config = CoreConfig::new(UserName::parse("ann").unwrap(), Instance([7; 16]));
-    config.conversations = vec![lobby()];
-    config
-}
-
-fn run(test: impl Future<Output = ()>) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let limit = std::time::Duration::from_secs(30);
-    runtime.block_on(async { tokio::time::timeout(limit, test).await.expect("the test hangs") });
-}
-
-async fn listen() -> (TcpListener, String) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap().to_string();
-    (listener, address)
+/// Without TLS: what is said is the same.
+async fn connect(address: &str, config: CoreConfig) -> Result<(Client, Events), ClientError> {
+    Client::connect_by(&address.parse()?, Security::Plaintext, config).await
 }
 
 async fn logged_in(listener: &TcpListener, address: &str) -> (Client, Events, Peer) {
@@ -77,18 +24,9 @@ async fn logged_in(listener: &TcpListener, address: &str) -> (Client, Events, Pe
         peer.log_in().await;
         peer
     };
-    let (client, peer) = tokio::join!(Client::connect(address, config()), peer);
+    let (client, peer) = tokio::join!(connect(address, config()), peer);
     let (client, events) = client.unwrap();
     (client, events, peer)
-}
-
-async fn until<T>(events: &mut Events, wanted: impl Fn(&ClientEvent) -> Option<T>) -> T {
-    loop {
-        let event = events.next().await.expect("the client ended");
-        if let Some(found) = wanted(&event) {
-            return found;
-        }
-    }
 }
 
 #[test]
@@ -214,7 +152,7 @@ fn a_taken_name_names_the_way_out() {
             peer.answer(id, error).await;
             peer
         };
-        let (client, _peer) = tokio::join!(Client::connect(&address, config()), serve);
+        let (client, _peer) = tokio::join!(connect(&address, config()), serve);
         assert_eq!(client.unwrap_err().to_string(), "'ann' is taken ('ann2' is free)");
     });
 }
@@ -232,7 +170,7 @@ fn a_refused_login_names_its_reason_and_another_one_goes_on() {
             peer.answer(id, wrong).await;
             peer
         };
-        let (client, _peer) = tokio::join!(Client::connect(&address, config), serve);
+        let (client, _peer) = tokio::join!(connect(&address, config), serve);
         let Err(ClientError::LoginRefused { code, .. }) = client else { panic!("{client:?}") };
         assert_eq!(code.code(), "wrong_password");
         // Later, the program is asked and the client waits for it.
@@ -316,17 +254,17 @@ fn failures_name_the_address_and_the_way_out() {
     run(async {
         let (listener, address) = listen().await;
         drop(listener);
-        let refused = Client::connect(&address, config()).await.unwrap_err().to_string();
+        let refused = connect(&address, config()).await.unwrap_err().to_string();
         let expected = format!(
             "nothing listens at {address}; is the server running? start one with `hubbub serve`"
         );
         assert_eq!(refused, expected);
         let (listener, address) = listen().await;
         let serve = async { drop(Peer::accept(&listener).await) };
-        let (client, ()) = tokio::join!(Client::connect(&address, config()), serve);
+        let (client, ()) = tokio::join!(connect(&address, config()), serve);
         let silent = client.unwrap_err().to_string();
         assert!(silent.contains(&address) && silent.contains("Hubbub server"), "{silent}");
-        let malformed = Client::connect("host:x", config()).await.unwrap_err();
+        let malformed = connect("host:x", config()).await.unwrap_err();
         assert!(matches!(malformed, ClientError::Address(_)));
     });
 }

@@ -406,3 +406,25 @@ fn lost_questions_are_told_and_lines_that_are_no_frames_are_skipped() {
     assert_eq!(script.events()[0], ClientEvent::RequestLost { request });
     assert!(script.core.ping().is_err());
 }
+
+#[test]
+fn a_server_with_too_much_to_do_is_not_asked_again_at_once() {
+    for code in [CloseCode::Flood, CloseCode::Full] {
+        for lived_ms in [0, 60_000] {
+            let mut script = live_script();
+            script.now = script.now.plus(lived_ms);
+            let (next, text) = (code.next(), code.text().into());
+            script.get(ServerFrame::Close { code, next, text });
+            script.core.disconnected(script.now);
+            for random in [0, 1, u64::MAX] {
+                let delay = script.core.reconnect_delay_ms(random).unwrap();
+                assert!((4_000..=30_000).contains(&delay), "{code:?} after {lived_ms}: {delay}");
+            }
+            // It was true then; the next loss is like any other.
+            script.welcome();
+            script.now = script.now.plus(60_000);
+            script.core.disconnected(script.now);
+            assert!(script.core.reconnect_delay_ms(0).unwrap() <= 500);
+        }
+    }
+}

@@ -5,11 +5,12 @@ use hubbub_hub::{Command, Reply};
 use hubbub_protocol::line::{Line, LineBuffer};
 use hubbub_protocol::{
     Author, Epoch, Position, ResumeToken, RoomAddress, RoomId, RoomName, Seq, UserId, UserName,
-    WallMs, sanitize,
+    WallMs, limits, sanitize,
 };
 use hubbub_server::admit::Asked;
 use hubbub_server::door::plain::{Plain, Telnet};
 use hubbub_server::door::{Door, plain};
+use hubbub_server::proxy::{self, Parsed};
 use hubbub_server::sniff::{Spoken, sniff as find_door};
 
 /// The first bytes of a connection: a decision never changes when more comes, JSON and TLS are seen
@@ -40,6 +41,38 @@ pub fn sniff(bytes: &[u8]) {
     }
 }
 
+/// What a proxy says first: a verdict never changes when more comes, and a header is as long as it says,
+/// within its limit. The bytes are looked at as they are, and behind the beginning of a header.
+///
+/// # Panics
+/// When a property does not hold, as every target.
+pub fn proxy_header(bytes: &[u8]) {
+    let begun = [&proxy::SIGNATURE[..], &[0x21, 0x11, 0, 32]].concat();
+    for bytes in [bytes.to_vec(), [&proxy::SIGNATURE[..], bytes].concat(), [&begun, bytes].concat()]
+    {
+        let whole = proxy::parse(&bytes);
+        for end in 0..bytes.len().min(proxy::HEADER_BYTES_MAX + 1) {
+            let early = proxy::parse(&bytes[..end]);
+            if early != Parsed::Unfinished {
+                assert_eq!(whole, early, "decided too early, at byte {end}");
+                break;
+            }
+        }
+        match whole {
+            Parsed::Header { bytes: length, .. } => {
+                let said = u16::from_be_bytes([bytes[14], bytes[15]]);
+                assert_eq!(length, 16 + usize::from(said));
+                assert!(length <= bytes.len() && length <= proxy::HEADER_BYTES_MAX);
+                assert_eq!(proxy::parse(&bytes[..length - 1]), Parsed::Unfinished);
+            }
+            Parsed::Unfinished => {
+                assert!(bytes.len() < proxy::HEADER_BYTES_MAX, "it waits for ever")
+            }
+            Parsed::Bad => {}
+        }
+    }
+}
+
 /// A whole plain connection: the first byte is the length of the packets, the rest goes through the
 /// telnet filter, the line buffer and the door, before and after the name is given. A command is
 /// never said, and whatever the door answers is harmless.
@@ -54,6 +87,7 @@ pub fn plain_line(bytes: &[u8]) {
     let mut lines = LineBuffer::default();
     lines.push(&text);
     let mut plain = Plain::new([ResumeToken([0; 16]); 2]);
+    plain.take_passwords(true);
     plain.telnet.filter(stream, &mut Vec::new(), &mut Vec::new());
     let mut door = Door::Plain(Box::new(plain));
     let mut named = size % 2 == 1;
@@ -72,7 +106,7 @@ pub fn plain_line(bytes: &[u8]) {
                 }
                 asked
             }
-            Line::TooLong => Some(door.too_long()),
+            Line::TooLong => Some(door.too_long(limits::FRAME_BYTES)),
         };
         match asked {
             Some(Asked::Refused(tag, refusal)) => {

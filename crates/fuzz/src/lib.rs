@@ -9,7 +9,7 @@ mod events;
 mod text;
 mod wire;
 
-pub use doors::{plain_line, sniff};
+pub use doors::{plain_line, proxy_header, sniff};
 pub use events::door_encode;
 pub use text::{sanitize, text_and_names};
 pub use wire::{client_frame, line_buffer, server_frame};
@@ -23,6 +23,7 @@ pub const TARGETS: &[Target] = &[
     ("client_frame", client_frame),
     ("server_frame", server_frame),
     ("sniff", sniff),
+    ("proxy_header", proxy_header),
     ("plain_line", plain_line),
     ("text_and_names", text_and_names),
     ("sanitize", sanitize),

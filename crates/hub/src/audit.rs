@@ -2,11 +2,11 @@
 //! since it alone knows why; the store keeps it.
 
 use crate::command::Call;
-use crate::hub::{Hub, reply};
-use crate::{Effect, Refusal, Reply};
+use crate::hub::Hub;
+use crate::{Effect, Refusal};
 use hubbub_protocol::audit::{AuditAct, AuditEntry};
 use hubbub_protocol::record::Record;
-use hubbub_protocol::{Now, SessionId, UserId, WallMs, limits};
+use hubbub_protocol::{ErrorCode, Now, SessionId, UserId, WallMs, limits};
 
 /// Who did it, for an entry.
 pub(crate) struct Actor<'a> {
@@ -88,8 +88,18 @@ impl Hub {
     ) {
         let user = self.sessions.get(&call.session).and_then(|session| session.user);
         let actor = Actor { session: Some(call.session), user, name };
-        self.audit(call.now, AuditAct::Refused, &actor, refusal.code.code(), effects);
-        reply(call.session, call.tag, Reply::Refused(refusal), effects);
+        if self.is_to_be_written(call.session, refusal.code) {
+            self.audit(call.now, AuditAct::Refused, &actor, refusal.code.code(), effects);
+        }
+        self.note_stranger(call.session);
+        self.refuse(&call, refusal, effects);
+    }
+
+    /// Each wrong password of a connection, of which there are few, and else the first refusal of each
+    /// kind in a row: nobody fills the log by trying on.
+    fn is_to_be_written(&mut self, session: SessionId, code: ErrorCode) -> bool {
+        let Some(session) = self.sessions.get_mut(&session) else { return true };
+        session.refused_for.replace(code) != Some(code) || code == ErrorCode::WrongPassword
     }
 
     /// Old entries go, a bounded number at a time.

@@ -1,5 +1,6 @@
 //! What an operator may choose about the hub.
 
+use crate::Limits;
 use hubbub_protocol::frame::Retention;
 use hubbub_protocol::{PrivatePolicy, Registration, RoomName, ServerKey, limits};
 
@@ -28,6 +29,10 @@ pub struct HubConfig {
     pub key: ServerKey,
     /// How long the audit log is kept, in milliseconds.
     pub audit_ms: u64,
+    /// How much and how often.
+    pub limits: Limits,
+    /// Whether passwords are taken from connections that others can read along.
+    pub plaintext_passwords: bool,
 }
 
 impl Default for HubConfig {
@@ -44,6 +49,8 @@ impl Default for HubConfig {
             private: PrivatePolicy::Ask,
             key: ServerKey::new([0; 32]),
             audit_ms: limits::AUDIT_MS,
+            limits: Limits::default(),
+            plaintext_passwords: true,
         }
     }
 }

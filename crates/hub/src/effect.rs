@@ -161,6 +161,13 @@ pub enum Effect {
         /// What.
         notice: Notice,
     },
+    /// It was too fast: look at nothing more of it for this time. What it has asked is done.
+    Rest {
+        /// Who.
+        session: SessionId,
+        /// How long, in milliseconds.
+        ms: u64,
+    },
     /// Answers [`crate::Input::Admin`].
     AdminReply {
         /// The question's.
@@ -293,6 +300,13 @@ pub enum Notice {
     Dropped {
         /// To whom, and how many.
         messages: Vec<(UserName, u32)>,
+    },
+    /// It is too fast, and will be closed with this code if it goes on.
+    Warned {
+        /// What follows.
+        code: CloseCode,
+        /// For people.
+        text: String,
     },
     /// A private message that had waited in this session could not be stored.
     NotStored {

@@ -1,12 +1,13 @@
 //! The hub's state and the dispatch of inputs.
 
+use crate::buckets::Networks;
+use crate::clock_sense::ClockSense;
 use crate::instance::Instances;
 use crate::invites::Invites;
 use crate::names::Names;
 use crate::room::Room;
 use crate::sequencer::{Sequencer, not_member};
 use crate::session::{Attachment, Session};
-use crate::tries::Tries;
 use crate::user::User;
 use crate::{Departure, Effect, HubConfig, Input, Notice, Reply, Tag};
 use hubbub_protocol::audit::AuditAct;
@@ -49,13 +50,15 @@ pub struct Hub {
     pub(crate) room_skeletons: HashMap<String, RoomId>,
     /// Rooms with a PIN, by what is kept of name and PIN.
     pub(crate) pin_rooms: HashMap<SecretDigest, RoomId>,
-    /// How often PINs and keys were tried.
-    pub(crate) tries: Tries,
+    /// How much was done from which address.
+    pub(crate) networks: Networks,
     pub(crate) sequencer: Sequencer,
     pub(crate) invites: Invites,
     pub(crate) account_count: usize,
     /// Entries of the audit log that were left out since the last that was written.
     pub(crate) omitted: u64,
+    /// Whether anything may go by its age.
+    pub(crate) clock_sense: ClockSense,
     /// When what is old is looked for next.
     tidy_due: MonoMs,
     /// When old entries of the audit log go next.
@@ -107,11 +110,12 @@ impl Hub {
             listed_rooms: BTreeMap::new(),
             room_skeletons: HashMap::new(),
             pin_rooms: HashMap::new(),
-            tries: Tries::default(),
+            networks: Networks::default(),
             sequencer: Sequencer::default(),
             invites: Invites::default(),
             account_count: 0,
             omitted: 0,
+            clock_sense: ClockSense::default(),
             tidy_due: MonoMs(0),
             trim_due: MonoMs(0),
             held: BTreeSet::new(),
@@ -233,7 +237,8 @@ impl Hub {
             return;
         };
         let Some(login) = user.logins.iter_mut().find(|login| login.id == id) else { return };
-        login.seen = now.wall;
+        // Not back: a clock that was wrong for a while must not make it look forgotten.
+        login.seen = login.seen.max(now.wall);
         if login.lasts {
             self.save_login(user_id, id, effects);
         } else {
@@ -329,6 +334,7 @@ impl Hub {
     }
 
     fn tick(&mut self, now: Now, effects: &mut Vec<Effect>) {
+        self.clock_sense.notice(now);
         while let Some(&(until, user)) = self.held.first()
             && until <= now.mono
         {
@@ -351,6 +357,9 @@ impl Hub {
         }
         self.announce_counts(now.mono, effects);
         self.expire(now, effects);
+        if !self.clock_sense.is_believed(now.mono) {
+            return;
+        }
         if self.trim_due <= now.mono {
             self.trim_due = now.mono.plus(TRIM_MS);
             self.trim_audit(now, effects);

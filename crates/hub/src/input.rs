@@ -123,6 +123,8 @@ pub struct Arrival {
     pub door: DoorKind,
     /// Whether its door hands out resume tokens, so that its user is held when it is lost.
     pub resumable: bool,
+    /// Whether nobody on the way can read along: it is encrypted, or within this computer.
+    pub is_private: bool,
 }
 
 /// What was found of a message that somebody wants to do something with.

@@ -11,9 +11,12 @@
 
 mod account;
 mod acts;
+mod arrivals;
 mod audit;
+mod buckets;
 mod catch_up;
 mod check;
+mod clock_sense;
 mod command;
 mod config;
 mod durable;
@@ -23,10 +26,12 @@ mod import;
 mod input;
 mod instance;
 mod invites;
+mod limits;
 mod links;
 mod names;
 mod operator;
 mod order;
+mod pace;
 mod presence;
 mod retention;
 mod room;
@@ -34,10 +39,12 @@ mod sequencer;
 mod session;
 mod snapshot;
 mod ties;
-mod tries;
 mod unconfirmed;
 mod user;
 
+pub use arrivals::{Admission, Arrivals};
+pub use buckets::Bucket;
+pub use clock_sense::{ClockJump, ClockSense};
 pub use config::HubConfig;
 pub use effect::{Delivery, Effect, Notice, PasswordWork, Refusal, Reply, Tag, Ticket};
 pub use hub::{Figures, Hub};
@@ -45,4 +52,6 @@ pub use input::{
     Arrival, Command, Departure, Entry, Input, JoinSecret, LoadedMessage, PageRead,
     PasswordOutcome, Setting, Survivor, Whom,
 };
+pub use limits::{IntakeLimits, Limited, Limits, Rate, Rates};
 pub use operator::{AdminCommand, AdminReply, Imported, Refers};
+pub use pace::{NO_PASSWORDS, WITH_TLS};

@@ -131,7 +131,7 @@ impl Hub {
                 self.schedule_expiry(id, now.mono.plus(if more { MORE_MS } else { NUMBER_MS }));
             }
             Retention::Days(days) => {
-                if has_some {
+                if has_some && self.clock_sense.is_believed(now.mono) {
                     let age = u64::from(days) * DAY_MS;
                     let before = WallMs(now.wall.0.saturating_sub(age));
                     effects.push(Effect::FindExpired { room: id, before });
@@ -150,8 +150,10 @@ impl Hub {
         effects: &mut Vec<Effect>,
     ) {
         let Some(room) = self.rooms.get(&id) else { return };
-        // It may keep everything by now.
-        if !matches!(room.record.retention, Retention::Days(_)) {
+        // It may keep everything by now, or the clock may have jumped while it was looked for.
+        if !matches!(room.record.retention, Retention::Days(_))
+            || !self.clock_sense.is_believed(now.mono)
+        {
             return;
         }
         let upto = upto.unwrap_or(Seq(0)).min(room.delivered.1);

@@ -1,6 +1,7 @@
 //! A room: its members, its place in the log, and what it holds for those who catch up.
 
 use crate::order::Order;
+use crate::pace::SaidBuckets;
 use hubbub_protocol::record::{RoomKind, RoomRecord, StoredRoom};
 use hubbub_protocol::{
     Body, Epoch, Event, MonoMs, Position, RoomId, RoomName, SecretDigest, Seq, UserId, limits,
@@ -46,6 +47,8 @@ pub(crate) struct Room {
     pub(crate) floor: Seq,
     /// Roles, bans and mutes; most rooms have few.
     pub(crate) order: Option<Box<Order>>,
+    /// How much was said in it.
+    pub(crate) said: SaidBuckets,
     tail: Tail,
 }
 
@@ -118,6 +121,7 @@ impl Room {
             expiry_due: None,
             floor: Seq(0),
             order: None,
+            said: SaidBuckets::default(),
             tail: Tail::default(),
         }
     }

@@ -1,11 +1,13 @@
 //! A session: one connection, and how it is attached to rooms.
 
+use crate::buckets::Bucket;
 use crate::command::hello::Hello;
 use crate::command::message::PendingDeed;
 use crate::{Arrival, Tag};
 use hubbub_protocol::account::Credentials;
 use hubbub_protocol::{
-    Body, Instance, InviteId, LoginId, MonoMs, Position, ResumeToken, RoomId, UserId, UserName,
+    Body, ErrorCode, Instance, InviteId, LoginId, MonoMs, Position, ResumeToken, RoomId, UserId,
+    UserName,
 };
 
 /// One connection.
@@ -32,6 +34,12 @@ pub(crate) struct Session {
     pub(crate) away_free: MonoMs,
     /// Wrong passwords so far.
     pub(crate) failures: u32,
+    /// Why it could not come in the last time.
+    pub(crate) refused_for: Option<ErrorCode>,
+    /// It is being refused something for being too fast.
+    pub(crate) was_too_fast: bool,
+    /// How often it may still be told that it is too fast.
+    pub(crate) refusals: Bucket,
     /// Private messages for people who have not agreed yet, oldest first.
     pub(crate) held_texts: Vec<(UserId, Body)>,
 }
@@ -109,6 +117,9 @@ impl Session {
             typing_free: MonoMs(0),
             away_free: MonoMs(0),
             failures: 0,
+            refused_for: None,
+            was_too_fast: false,
+            refusals: Bucket::default(),
             held_texts: Vec::new(),
         }
     }

@@ -3,6 +3,7 @@
 
 use crate::Effect;
 use crate::account::{Account, Login};
+use crate::buckets::Buckets;
 use crate::hub::Hub;
 use crate::ties::Ties;
 use hubbub_protocol::frame::MemberChange;
@@ -31,6 +32,8 @@ pub(crate) struct User {
     /// While no session is attached: until when it is held. Its entry in the hub's list of those.
     pub(crate) held_until: Option<MonoMs>,
     pub(crate) ties: Ties,
+    /// How much of everything it has done, as soon as it does something.
+    pub(crate) buckets: Option<Box<Buckets>>,
 }
 
 impl User {
@@ -48,6 +51,7 @@ impl User {
             away: None,
             held_until: None,
             ties: Ties::default(),
+            buckets: None,
         }
     }
 
@@ -100,7 +104,6 @@ impl Hub {
         self.cut_ties(now, id, effects);
         let Some(user) = self.users.remove(&id) else { return };
         self.names.free(&user.name);
-        self.tries.forget(id);
         for login in &user.logins {
             self.tokens.remove(&login.token);
         }

@@ -432,6 +432,7 @@ fn logins_last_over_restarts_until_they_are_revoked() {
 #[test]
 fn a_login_that_nobody_used_for_long_is_forgotten() {
     let mut world = World::new();
+    world.wait(0);
     let ann = world.account("ann");
     let second = world.login("ann");
     world.quit(ann);

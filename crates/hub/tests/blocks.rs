@@ -63,6 +63,7 @@ impl Scene {
                 | Effect::Unsubscribe { session, .. }
                 | Effect::Read { session, .. }
                 | Effect::Page { session, .. }
+                | Effect::Rest { session, .. }
                 | Effect::Live { session, .. }
                 | Effect::ReadHistory { session, .. }
                 | Effect::LoadMessage { session, .. }

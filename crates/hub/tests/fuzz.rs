@@ -104,6 +104,7 @@ impl Life {
     fn look(&mut self) {
         for effect in std::mem::take(&mut self.world.effects) {
             match effect {
+                Effect::Rest { .. } => {}
                 Effect::Persist { record, .. } => {
                     assert!(self.survivors.is_none(), "the store takes nothing now");
                     self.model.saw(&record);

@@ -88,6 +88,7 @@ fn only_who_is_invited_comes_in_and_sees_it() {
 #[test]
 fn an_invitation_can_be_declined_and_grows_old() {
     let mut world = World::new();
+    world.wait(0);
     let (ann, bob) = (world.guest("ann"), world.guest("bob"));
     group(&mut world, ann);
     invite(&mut world, ann, "bob");

@@ -179,6 +179,7 @@ fn a_text_that_does_not_wait_is_refused_and_asks() {
 #[test]
 fn held_texts_are_bounded_and_reported_when_they_are_dropped() {
     let mut world = World::new();
+    world.wait(0);
     let (ann, bob) = two_guests(&mut world);
     for _ in 0..limits::HELD_TEXTS {
         world.hold(ann, "@bob", "x");

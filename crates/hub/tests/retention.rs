@@ -112,7 +112,9 @@ fn much_goes_in_steps() {
 fn what_is_too_old_by_time_is_looked_for_and_goes() {
     let (mut world, owner) = den(3);
     let id = stored(&world)[0].record.id;
-    world.now.wall = WallMs(100 * DAY_MS);
+    world.now.wall = WallMs(99 * DAY_MS);
+    world.wait(0);
+    world.wait(DAY_MS);
     assert_eq!(world.keep(owner, "den", Retention::Days(7)), "done");
     world.take();
     world.tell(owner, Command::Ping);

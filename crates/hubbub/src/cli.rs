@@ -5,18 +5,22 @@
 )]
 
 mod operator;
+mod serve;
+
+mod server;
+
+pub(crate) use server::{KnownCommand, ServerOptions};
 
 pub(crate) use operator::{
     ExportFormat, ExportOptions, ImportFormat, ImportOptions, RoomCommand, UserCommand,
 };
+pub(crate) use serve::{History, PrivateChats, ServeOptions, WhoRegisters};
 
 use crate::when::{self, Lifetime};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
-use hubbub_client::ServerAddress;
 use hubbub_protocol::audit::AuditAct;
 use hubbub_protocol::{InviteId, RoomName, UserName, WallMs};
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 /// Private group chat for your own network.
@@ -35,8 +39,11 @@ pub(crate) enum Command {
     /// Start a server.
     ///
     /// Needs no configuration and no other program. Everything that is said is kept in one folder.
-    /// Stop it with Ctrl-C or SIGTERM: everybody is told, and nothing acknowledged is lost.
-    Serve(ServeOptions),
+    /// The first time, on a terminal, it asks who may reach it. Stop it with Ctrl-C or SIGTERM:
+    /// everybody is told, and nothing acknowledged is lost. SIGHUP reads the certificates again.
+    ///
+    /// What the options don't say, the file hubbub.toml in the data folder says, if there is one.
+    Serve(Box<ServeOptions>),
     /// Say something, and wait until it is stored.
     ///
     /// For scripts: exits with 0 only when the server has acknowledged every message, that is, when
@@ -63,6 +70,16 @@ pub(crate) enum Command {
     /// code 1: the server can't be reached at the start, refuses, or ends it; 2 wrong usage.
     #[command(verbatim_doc_comment)]
     Tail(TailOptions),
+    /// List and forget the servers whose keys are known here.
+    ///
+    /// When `hubbub send` or `hubbub tail` meets a server for the first time, its key is shown and kept.
+    /// From then on only a server with that key is spoken to. Forget the key of a server that was set
+    /// up anew, after you have asked whoever runs it; the next meeting is a first one again.
+    ///
+    /// Exit codes: 0 it is done; 1 there is no such server, or the file can't be used (stderr says
+    /// why); 2 wrong usage.
+    #[command(subcommand)]
+    Known(KnownCommand),
     /// Make, list and revoke invites: codes that let people make an account.
     ///
     /// Whoever may use the data folder may do this, while a server runs on it or not. With `hubbub
@@ -163,74 +180,6 @@ pub(crate) enum Command {
     Man,
 }
 
-#[derive(Debug, Args)]
-pub(crate) struct ServeOptions {
-    /// Where to listen, for example 0.0.0.0:5000 or [::1]:5000. May be given several times. Port 0
-    /// picks a free port.
-    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:5000")]
-    pub(crate) listen: Vec<SocketAddr>,
-    /// The folder for everything that is kept; made if it isn't there [default: hubbub in the
-    /// user's data folder, such as ~/.local/share/hubbub].
-    #[arg(long, value_name = "DIR")]
-    pub(crate) data: Option<PathBuf>,
-    /// What a new room keeps, if its maker doesn't say.
-    #[arg(long, value_name = "WHAT", default_value = "forever")]
-    pub(crate) history: History,
-    /// Whether people may come in without an account.
-    #[arg(long, value_name = "WHETHER", default_value = "yes")]
-    pub(crate) guests: YesNo,
-    /// Who may make an account.
-    #[arg(long, value_name = "WHO", default_value = "open")]
-    pub(crate) registration: WhoRegisters,
-    /// Who may begin a private chat with somebody who doesn't say otherwise.
-    #[arg(long, value_name = "WHO", default_value = "ask")]
-    pub(crate) private: PrivateChats,
-    /// For how many days the audit log is kept: who came in from where, and who was refused.
-    #[arg(long, value_name = "DAYS", default_value_t = 90,
-          value_parser = clap::value_parser!(u64).range(1..=36_500))]
-    pub(crate) audit_days: u64,
-}
-
-/// Whether.
-#[derive(Clone, Copy, Debug, clap::ValueEnum)]
-pub(crate) enum YesNo {
-    /// Everybody, as a guest.
-    Yes,
-    /// Nobody.
-    No,
-}
-
-/// Who may make an account.
-#[derive(Clone, Copy, Debug, clap::ValueEnum)]
-pub(crate) enum WhoRegisters {
-    /// Everybody.
-    Open,
-    /// Whoever has an invite (see `hubbub invite`).
-    Invite,
-    /// Nobody.
-    Closed,
-}
-
-/// Who may begin a private chat.
-#[derive(Clone, Copy, Debug, clap::ValueEnum)]
-pub(crate) enum PrivateChats {
-    /// Whoever asked, and was agreed to.
-    Ask,
-    /// Everybody, without asking.
-    Open,
-    /// Nobody, whatever they say: there are no private chats.
-    Closed,
-}
-
-/// What a new room keeps.
-#[derive(Clone, Copy, Debug, clap::ValueEnum)]
-pub(crate) enum History {
-    /// Everything.
-    Forever,
-    /// Nothing.
-    None,
-}
-
 #[derive(Debug, Subcommand)]
 pub(crate) enum InviteCommand {
     /// Make an invite, and print its code.
@@ -310,9 +259,8 @@ fn acts() -> impl TypedValueParser<Value = AuditAct> {
 #[derive(Debug, Args)]
 #[command(group(clap::ArgGroup::new("to").required(true).args(["room", "user"])))]
 pub(crate) struct SendOptions {
-    /// The server: host, host:port or [ipv6]:port. Without a port, 5000.
-    #[arg(value_name = "ADDR")]
-    pub(crate) address: ServerAddress,
+    #[command(flatten)]
+    pub(crate) server: ServerOptions,
     /// What to say; may have several lines. Without it, or with `-`, each line of stdin is a
     /// message; empty lines are none. Control characters and terminal escapes (colours) are taken
     /// out. Write `--` before a text that begins with a dash.
@@ -348,9 +296,8 @@ pub(crate) struct SendOptions {
 
 #[derive(Debug, Args)]
 pub(crate) struct TailOptions {
-    /// The server: host, host:port or [ipv6]:port. Without a port, 5000.
-    #[arg(value_name = "ADDR")]
-    pub(crate) address: ServerAddress,
+    #[command(flatten)]
+    pub(crate) server: ServerOptions,
     /// The room to follow, which is made if there is none.
     #[arg(long, value_name = "ROOM", value_parser = RoomName::parse)]
     pub(crate) room: RoomName,

@@ -1,6 +1,7 @@
 //! What `send` and `tail` have in common: as whom they come, and how they speak to the person in
 //! front of them.
 
+use crate::reach::{Way, explain};
 use hubbub_client::driver::random_instance;
 use hubbub_client::{Client, ClientError, CoreConfig, Enter, Events, ServerAddress};
 use hubbub_protocol::{ErrorCode, Password, RoomAddress, UserName, limits, sanitize};
@@ -62,6 +63,9 @@ impl Who {
                 "{text} To log in to an account, give its --name, and its password with \
                  --password-file or {PASSWORD_VARIABLE}."
             ),
+            (ErrorCode::TlsNeeded, _) => format!(
+                "can't log in as {name}: {text} Leave out --plaintext: then it goes through TLS."
+            ),
             (_, Enter::Guest) => text.to_owned(),
             _ => format!("can't log in as {name}: {text}"),
         }
@@ -114,10 +118,14 @@ fn made_valid(login: &str, suffix: &str) -> Option<UserName> {
 
 /// Connects once, under the name or the next free one.
 pub(crate) async fn connect(
-    address: &ServerAddress,
+    way: &mut Way,
     who: &mut Who,
     conversations: Vec<RoomAddress>,
 ) -> Result<(Client, Events), String> {
+    if !way.is_encrypted() && !matches!(who.enter, Enter::Guest) && !is_this_computer(&way.address)
+    {
+        tell(&format!("the password goes to {} unencrypted: others can read it", way.address));
+    }
     let mut tried = 0;
     loop {
         tried += 1;
@@ -127,7 +135,7 @@ pub(crate) async fn connect(
         config.conversations.clone_from(&conversations);
         config.follow = false;
         config.kept_events_max = 0;
-        let error = match Client::connect(&address.to_string(), config).await {
+        let error = match Client::log_in(way.contact().await?, config).await {
             Ok(connected) => return Ok(connected),
             Err(error) => error,
         };
@@ -148,9 +156,14 @@ pub(crate) async fn connect(
             (None, ClientError::LoginRefused { code, text, .. }) => {
                 return Err(who.login_refused(code, &text));
             }
-            (None, error) => return Err(error.to_string()),
+            (None, error) => return Err(explain(&error)),
         }
     }
+}
+
+fn is_this_computer(address: &ServerAddress) -> bool {
+    let ip = address.host.parse::<std::net::IpAddr>();
+    ip.map_or(address.host.eq_ignore_ascii_case("localhost"), |ip| ip.is_loopback())
 }
 
 /// Tells the person in front something, on stderr. What a server said may be in it.
@@ -200,5 +213,7 @@ mod tests {
         who.enter = Enter::Password(Password::given("wrong").unwrap());
         let text = who.login_refused(ErrorCode::WrongPassword, "No such account.");
         assert_eq!(text, "can't log in as ann: No such account.");
+        let text = who.login_refused(ErrorCode::TlsNeeded, "No passwords here.");
+        assert!(text.contains("No passwords here. Leave out --plaintext"), "{text}");
     }
 }

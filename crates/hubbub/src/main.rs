@@ -10,12 +10,15 @@ mod import;
 mod input;
 mod interrupt;
 mod invite;
+mod known;
 mod operator;
 mod printer;
 mod progress;
+mod reach;
 mod room;
 mod send;
 mod serve;
+mod settings;
 mod signals;
 mod tail;
 mod tools;
@@ -35,6 +38,7 @@ fn main() -> ExitCode {
         cli::Command::Serve(options) => serve::run(&options),
         cli::Command::Send(options) => send::run(options),
         cli::Command::Tail(options) => tail::run(options),
+        cli::Command::Known(command) => known::run(command),
         cli::Command::Invite(command) => invite::run(command),
         cli::Command::Audit(options) => audit::run(&options),
         cli::Command::User(command) => user::run(command),

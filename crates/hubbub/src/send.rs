@@ -3,6 +3,7 @@
 use crate::cli::SendOptions;
 use crate::guest::{self, Who, tell};
 use crate::input;
+use crate::reach::{Way, explain, warn};
 use hubbub_client::{Client, ClientError, ClientEvent, Events, SendState};
 use hubbub_protocol::frame::MessageKind;
 use hubbub_protocol::{CloseCode, Position, RoomAddress, Seq, limits, sanitize};
@@ -23,8 +24,9 @@ const WINDOW: usize = limits::SENDS_IN_FLIGHT as usize;
 pub(crate) fn run(options: SendOptions) -> Result<ExitCode, Box<dyn Error>> {
     let who =
         Who::choose(options.name.clone(), options.password_file.as_deref(), "", "hubbub-send")?;
+    let way = Way::choose(&options.server)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let result = runtime.block_on(send(options, who));
+    let result = runtime.block_on(send(options, way, who));
     runtime.shutdown_background();
     Ok(match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -35,7 +37,7 @@ pub(crate) fn run(options: SendOptions) -> Result<ExitCode, Box<dyn Error>> {
     })
 }
 
-async fn send(options: SendOptions, mut who: Who) -> Result<(), String> {
+async fn send(options: SendOptions, mut way: Way, mut who: Who) -> Result<(), String> {
     let limit = Duration::from_secs(options.timeout);
     let deadline = Instant::now() + limit;
     let to = match (&options.room, &options.user) {
@@ -43,11 +45,11 @@ async fn send(options: SendOptions, mut who: Who) -> Result<(), String> {
         (None, Some(user)) => RoomAddress::User(user.clone()),
         (None, None) => return Err("say where to, with --room or --user".into()),
     };
-    let connecting = guest::connect(&options.address, &mut who, Vec::new());
+    let connecting = guest::connect(&mut way, &mut who, Vec::new());
     let (client, events) = match timeout_at(deadline, connecting).await {
         Ok(connected) => connected?,
         Err(_) => {
-            let (address, seconds) = (&options.address, options.timeout);
+            let (address, seconds) = (&options.server.address, options.timeout);
             return Err(format!(
                 "{address} did not let us in within {seconds} s; nothing was sent"
             ));
@@ -109,6 +111,9 @@ async fn watch(
                     return text;
                 }
             }
+            ClientEvent::Warned { text, .. } => tell(&text),
+            ClientEvent::Distrusted { text } => tell(&format!("{text}; trying again")),
+            ClientEvent::KeyChanged(changed) => return warn(&changed),
             ClientEvent::Closed { text, .. } => reason = text,
             _ => {}
         }
@@ -134,7 +139,7 @@ impl Sender<'_> {
         }
         match timeout_at(deadline, self.client.join(self.to.clone())).await {
             Ok(Ok(_)) => Ok(()),
-            Ok(Err(error)) => Err(format!("can't go to {}: {error}", self.to)),
+            Ok(Err(error)) => Err(format!("can't go to {}: {}", self.to, explain(&error))),
             Err(_) => Err(format!("could not go to {} within {} s", self.to, self.limit.as_secs())),
         }
     }
@@ -143,7 +148,7 @@ impl Sender<'_> {
     async fn one(&mut self, text: &str, deadline: Instant) -> Result<(), String> {
         match timeout_at(deadline, self.say(text)).await {
             Ok(Ok(position)) => self.report(position),
-            Ok(Err(error)) => Err(format!("not sent: {error}")),
+            Ok(Err(error)) => Err(format!("not sent: {}", explain(&error))),
             Err(_) => Err(self.not_in_time(1)),
         }
     }
@@ -175,8 +180,9 @@ impl Sender<'_> {
                 }
                 (number, result) = waiting.next(), if !waiting.is_empty() => match result {
                     Ok(position) => self.report(position)?,
-                    Err(ClientError::Ended { text }) => {
-                        return Err(format!("line {number} and what follows is not acknowledged: {text}"));
+                    Err(error @ (ClientError::Ended { .. } | ClientError::KeyChanged(_))) => {
+                        let why = explain(&error);
+                        return Err(format!("line {number} and what follows is not acknowledged: {why}"));
                     }
                     Err(error) => {
                         refused += 1;

@@ -1,76 +1,190 @@
-//! `hubbub serve`.
+//! `hubbub serve`: from the options to a server that runs until it is stopped.
 
-use crate::cli::{History, PrivateChats, ServeOptions, WhoRegisters, YesNo};
+mod addresses;
+mod announce;
+mod qr;
+mod question;
+mod terminal;
+
+use self::announce::Facts;
+use self::terminal::Look;
+use crate::cli::ServeOptions;
 use crate::folder;
-use crate::signals::Signals;
-use hubbub_protocol::frame::Retention;
-use hubbub_protocol::{PrivatePolicy, Registration};
-use hubbub_server::{Handle, HubConfig, Server, ServerConfig};
+use crate::settings::{self, Place, Plan, Reach};
+use crate::signals::{Hangups, Signals};
+use hubbub_server::{Handle, Server, ServerConfig, StartError};
 use std::error::Error;
-use std::io::{IsTerminal, Write};
+use std::io::{self, IsTerminal, Write};
+use std::net::SocketAddr;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
 /// A server that has not stopped by then is stuck in the system; what is acknowledged is on disk.
 const STOP_MAX: Duration = Duration::from_millis(4_700);
-const DAY_MS: u64 = 24 * 60 * 60 * 1000;
+/// How often a port is picked that is free for IPv4 and IPv6 before it is given up.
+const PICKS: usize = 20;
 
 pub(crate) fn run(options: &ServeOptions) -> Result<ExitCode, Box<dyn Error>> {
     let folder = folder::of(options.data.as_deref())?;
-    let mut config = ServerConfig::new(options.listen.clone(), folder.clone());
-    choose(&mut config.hub, options);
+    let own_file = folder.join(settings::FILE);
+    let from_file = read_settings(options.config.as_deref(), &own_file)?;
+    let mut settings = options.settings();
+    settings.check()?;
+    let mut answer = None;
+    match from_file {
+        Some(below) => {
+            let file = options.config.as_deref().unwrap_or(&own_file);
+            settings.check_over(&below, file)?;
+            settings = settings.over(below);
+        }
+        None if !options.says_who() && somebody_is_there() => {
+            answer = ask(&own_file)?;
+            let Some(reach) = answer else {
+                eprintln!("hubbub: nothing was started");
+                return Ok(ExitCode::FAILURE);
+            };
+            settings.reach = Some(reach);
+        }
+        None => {}
+    }
+    let plan = Plan::new(settings, folder.clone());
     // Before the server starts, so that a signal at any moment is heard.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let mut signals = runtime.block_on(async { Signals::new() })?;
-    let handle = Server::start(config)?;
-    announce(&handle)?;
+    let (mut signals, mut hangups) =
+        runtime.block_on(async { Ok::<_, io::Error>((Signals::new()?, Hangups::new()?)) })?;
+    let (handle, config) = start(&plan)?;
+    // Only now: an answer that led to nothing can be another one the next time.
+    if let Some(reach) = answer {
+        keep(&own_file, reach);
+    }
     tracing::info!(data = %folder.display(), "serving");
-    let signal = runtime.block_on(signals.next());
+    announce(&handle, plan.reach, &config, !options.no_qr)?;
+    let signal = runtime.block_on(until_stopped(&handle, &mut signals, &mut hangups));
     tracing::info!(signal, "stopping");
     stop(handle, &runtime, &mut signals);
     Ok(ExitCode::SUCCESS)
 }
 
-fn choose(hub: &mut HubConfig, options: &ServeOptions) {
-    hub.retention = match options.history {
-        History::Forever => Retention::Forever,
-        History::None => Retention::None,
-    };
-    hub.guests = matches!(options.guests, YesNo::Yes);
-    hub.registration = match options.registration {
-        WhoRegisters::Open => Registration::Open,
-        WhoRegisters::Invite => Registration::Invite,
-        WhoRegisters::Closed => Registration::Closed,
-    };
-    hub.private = match options.private {
-        PrivateChats::Ask => PrivatePolicy::Ask,
-        PrivateChats::Open => PrivatePolicy::Open,
-        PrivateChats::Closed => PrivatePolicy::Closed,
-    };
-    hub.audit_ms = options.audit_days * DAY_MS;
+/// The settings of the given file, or of the data folder's own if there is one.
+fn read_settings(
+    given: Option<&Path>,
+    own: &Path,
+) -> Result<Option<settings::Settings>, Box<dyn Error>> {
+    match given {
+        Some(file) => match settings::load(file)? {
+            Some(settings) => Ok(Some(settings)),
+            None => {
+                Err(format!("there are no settings in {}: no such file", file.display()).into())
+            }
+        },
+        None => Ok(settings::load(own)?),
+    }
 }
 
-fn announce(handle: &Handle) -> std::io::Result<()> {
-    let mut out = std::io::stdout().lock();
-    for address in handle.addresses() {
-        writeln!(out, "listening on {address} (native, plain)")?;
+fn somebody_is_there() -> bool {
+    io::stdin().is_terminal() && io::stdout().is_terminal()
+}
+
+fn ask(file: &Path) -> io::Result<Option<Reach>> {
+    let Some(look) = Look::of_stdout() else { return Ok(Some(Reach::Local)) };
+    question::ask(&mut io::stdin().lock(), &mut io::stdout().lock(), &look, file)
+}
+
+fn keep(file: &Path, reach: Reach) {
+    if let Err(error) = settings::keep(file, reach) {
+        tracing::warn!(%error, file = %file.display(), "the answer is not kept, and asked for again");
     }
-    // For somebody who sees this for the first time; programs read the lines above.
-    if out.is_terminal()
-        && let Some(address) = handle.addresses().first()
-    {
-        let host = if address.ip().is_unspecified() {
-            "127.0.0.1".into()
-        } else {
-            address.ip().to_string()
-        };
-        writeln!(
-            out,
-            "try it from another terminal: nc {host} {}   (Ctrl-C stops the server)",
-            address.port()
-        )?;
+}
+
+/// Starts the server where it is to listen.
+fn start(plan: &Plan) -> Result<(Handle, ServerConfig), Box<dyn Error>> {
+    let start_at = |listen: Vec<SocketAddr>| {
+        let config = ServerConfig { listen, ..plan.server.clone() };
+        Server::start(config.clone()).map(|handle| (handle, config))
+    };
+    let (reach, port) = match &plan.place {
+        Place::At(listen) => return Ok(start_at(listen.clone())?),
+        Place::For(reach, port) => (*reach, *port),
+    };
+    let ips = addresses::to_listen_on(reach);
+    let on = |port| ips.iter().map(|ip| SocketAddr::new(*ip, port)).collect::<Vec<_>>();
+    if port != 0 {
+        return Ok(start_at(on(port))?);
+    }
+    // A port that is free for IPv4 may be taken for IPv6, or be taken before we come to it.
+    let mut picks = 1..=PICKS;
+    loop {
+        let picked = addresses::free_port(&ips)?;
+        let is_last = picks.next().is_none();
+        match start_at(on(picked)) {
+            Err(StartError::AddressTaken { address, .. })
+                if address.port() == picked && !is_last => {}
+            other => return Ok(other?),
+        }
+    }
+}
+
+fn announce(
+    handle: &Handle,
+    reach: Reach,
+    config: &ServerConfig,
+    wants_code: bool,
+) -> io::Result<()> {
+    // Those for TLS alone stand behind the others.
+    let listening_tls = handle.tls_addresses();
+    let others = handle.addresses().len().saturating_sub(listening_tls.len());
+    let listening = handle.addresses().get(..others).unwrap_or_default();
+    let shared = addresses::to_share(listening, listening_tls);
+    let facts = Facts {
+        reach,
+        listening,
+        listening_tls,
+        shared: &shared,
+        names: &config.tls.names,
+        fingerprint: handle.fingerprint(),
+        guests: config.hub.guests,
+        plaintext_passwords: config.hub.plaintext_passwords,
+        registration: config.hub.registration,
+        has_certificate: config.tls.certificate.is_some(),
+        wants_code,
+    };
+    let mut out = io::stdout().lock();
+    match Look::of_stdout() {
+        Some(look) => announce::to_person(&facts, &look, &mut out)?,
+        None => announce::to_program(&facts, &mut out)?,
     }
     out.flush()
+}
+
+/// The name of the signal that stops it.
+async fn until_stopped(
+    handle: &Handle,
+    signals: &mut Signals,
+    hangups: &mut Hangups,
+) -> &'static str {
+    let began_on_a_terminal = io::stdin().is_terminal() || io::stdout().is_terminal();
+    loop {
+        tokio::select! {
+            signal = signals.next() => return signal,
+            () = hangups.next() => {
+                // Whoever closes the window of a program wants it to end.
+                let has_one = io::stdin().is_terminal() || io::stdout().is_terminal();
+                if began_on_a_terminal && !has_one {
+                    return "SIGHUP, with its terminal closed";
+                }
+                reload(handle);
+            }
+        }
+    }
+}
+
+fn reload(handle: &Handle) {
+    match handle.reload_certificates() {
+        Ok(done) if done.is_empty() => tracing::info!("SIGHUP: the certificates are as they were"),
+        Ok(done) => done.iter().for_each(|done| tracing::info!("SIGHUP: {done}")),
+        Err(problem) => tracing::error!("SIGHUP: {problem}; the certificates stay as they were"),
+    }
 }
 
 /// Stops in good order; a second signal or too long a wait ends it at once.
@@ -87,37 +201,4 @@ fn stop(handle: Handle, runtime: &tokio::runtime::Runtime, signals: &mut Signals
             () = tokio::time::sleep(STOP_MAX) => tracing::warn!("stopping took too long"),
         }
     });
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::cli::{Arguments, Command};
-    use clap::Parser;
-
-    fn chosen(arguments: &[&str]) -> HubConfig {
-        let all = [&["hubbub", "serve"], arguments].concat();
-        let Command::Serve(options) = Arguments::parse_from(all).command else {
-            panic!("another command")
-        };
-        let mut hub = HubConfig::default();
-        choose(&mut hub, &options);
-        hub
-    }
-
-    #[test]
-    fn the_defaults_of_the_command_line_are_those_of_the_hub() {
-        assert_eq!(format!("{:?}", chosen(&[])), format!("{:?}", HubConfig::default()));
-    }
-
-    #[test]
-    fn an_operator_can_close_every_way_in() {
-        let options = ["--guests", "no", "--registration", "invite", "--private", "closed"];
-        let hub = chosen(&[&options[..], &["--audit-days", "7", "--history", "none"]].concat());
-        assert!(!hub.guests);
-        assert_eq!(hub.registration, Registration::Invite);
-        assert_eq!(hub.private, PrivatePolicy::Closed);
-        assert_eq!(hub.audit_ms, 7 * DAY_MS);
-        assert_eq!(hub.retention, Retention::None);
-    }
 }

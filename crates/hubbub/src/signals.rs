@@ -1,4 +1,5 @@
-//! Ctrl-C and SIGTERM, for everything that runs until it is stopped.
+//! Ctrl-C and SIGTERM, for everything that runs until it is stopped; SIGHUP, for a server that is to read
+//! its certificates again.
 
 /// The signals that end what runs until it is stopped.
 pub(crate) struct Signals {
@@ -39,5 +40,40 @@ impl Signals {
     pub(crate) async fn next(&mut self) -> &'static str {
         let _ = tokio::signal::ctrl_c().await;
         "Ctrl-C"
+    }
+}
+
+/// SIGHUP: what its operator changed is to be read again.
+pub(crate) struct Hangups {
+    #[cfg(unix)]
+    hangup: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Hangups {
+    /// Takes it over from the system; needs a tokio runtime around it.
+    pub(crate) fn new() -> std::io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self { hangup: signal(SignalKind::hangup())? })
+    }
+
+    /// Waits for the next one. Safe to cancel.
+    pub(crate) async fn next(&mut self) {
+        if self.hangup.recv().await.is_none() {
+            std::future::pending().await
+        }
+    }
+}
+
+#[cfg(not(unix))]
+impl Hangups {
+    /// There is none here.
+    pub(crate) fn new() -> std::io::Result<Self> {
+        Ok(Self {})
+    }
+
+    /// Never comes.
+    pub(crate) async fn next(&mut self) {
+        std::future::pending().await
     }
 }

@@ -3,6 +3,7 @@
 use crate::cli::TailOptions;
 use crate::guest::{self, Who, tell};
 use crate::printer::Printer;
+use crate::reach::{Way, warn};
 use crate::signals::Signals;
 use hubbub_client::{Client, ClientError, ClientEvent, Events, ServerAddress};
 use hubbub_protocol::frame::Page;
@@ -41,9 +42,10 @@ pub(crate) fn run(options: TailOptions) -> Result<ExitCode, Box<dyn Error>> {
         "-tail",
         "hubbub-tail",
     )?;
+    let way = Way::choose(&options.server)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let mut signals = runtime.block_on(async { Signals::new() })?;
-    let end = runtime.block_on(tail(options, who, &mut signals));
+    let end = runtime.block_on(tail(options, way, who, &mut signals));
     runtime.shutdown_background();
     Ok(match end {
         End::Wanted => ExitCode::SUCCESS,
@@ -54,10 +56,10 @@ pub(crate) fn run(options: TailOptions) -> Result<ExitCode, Box<dyn Error>> {
     })
 }
 
-async fn tail(options: TailOptions, mut who: Who, signals: &mut Signals) -> End {
+async fn tail(options: TailOptions, mut way: Way, mut who: Who, signals: &mut Signals) -> End {
     let conversations = vec![RoomAddress::Room(options.room.clone())];
     let connected = tokio::select! {
-        connected = guest::connect(&options.address, &mut who, conversations) => connected,
+        connected = guest::connect(&mut way, &mut who, conversations) => connected,
         _ = signals.next() => return End::Wanted,
     };
     let (client, events) = match connected {
@@ -67,7 +69,7 @@ async fn tail(options: TailOptions, mut who: Who, signals: &mut Signals) -> End 
     let zone = jiff::tz::TimeZone::system();
     let mut tail = Tail {
         client: client.clone(),
-        address: options.address,
+        address: way.address,
         who,
         room: options.room,
         last: options.last,
@@ -170,6 +172,9 @@ impl Tail {
                 text,
                 ..
             } => return Err(End::Failed(text)),
+            ClientEvent::Warned { text, .. } => tell(&text),
+            ClientEvent::Distrusted { text } => tell(&format!("{text}; trying again")),
+            ClientEvent::KeyChanged(changed) => return Err(End::Failed(warn(&changed))),
             ClientEvent::Closed { text, .. } => self.reason = text,
             ClientEvent::Disconnected { returns: true } if !self.is_lost => {
                 self.is_lost = true;

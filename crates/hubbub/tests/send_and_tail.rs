@@ -146,7 +146,7 @@ fn a_hostile_server_can_not_speak_to_the_terminal_either() {
         }
     });
     for command in ["send", "tail"] {
-        let (exit, text) = code(&run(&[command, &address, "--room", "lobby"]));
+        let (exit, text) = code(&run(&[command, &address, "--plaintext", "--room", "lobby"]));
         assert_eq!(exit, Some(1), "{text}");
         let line = text.strip_suffix('\n').unwrap();
         assert!(is_clean(line) && line.starts_with("hubbub: no]0;owned hubbub: all"), "{line:?}");
@@ -333,8 +333,11 @@ fn a_tail_shows_what_is_done_and_who_sent_it_out() {
         _ => true,
     });
     for json in [false, true] {
-        let arguments: &[&str] =
-            if json { &["--room", "lobby", "--json"] } else { &["--room", "lobby"] };
+        let arguments: &[&str] = if json {
+            &["--plaintext", "--room", "lobby", "--json"]
+        } else {
+            &["--plaintext", "--room", "lobby"]
+        };
         let mut tail = tail(&address, arguments);
         let expected = if json { 3 } else { 4 };
         let lines: Vec<String> = (0..expected).map(|_| tail.out.next().unwrap()).collect();
@@ -374,7 +377,8 @@ fn a_reply_says_to_what() {
         }
         true
     });
-    let output = run(&["send", &address, "--room", "lobby", "--reply", "3", "-v", "yes"]);
+    let output =
+        run(&["send", &address, "--plaintext", "--room", "lobby", "--reply", "3", "-v", "yes"]);
     assert_eq!(String::from_utf8(output.stdout).unwrap(), "5\n");
     assert_eq!(output.status.code(), Some(0));
     let (exit, _) = code(&run(&["send", &address, "--room", "lobby", "--reply", "0", "yes"]));

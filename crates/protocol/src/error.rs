@@ -128,6 +128,8 @@ codes!(
         PinInvalid = "pin_invalid", Correct;
         /// Too often in a short time: `wait_ms` says how long to wait.
         TooFast = "too_fast", Retry;
+        /// Passwords are not taken over a connection that others can read along: connect with TLS.
+        TlsNeeded = "tls_needed", Correct;
         /// As many are in that room as may be.
         RoomFull = "room_full", Correct;
         /// There is no such message, or it is deleted, or no message.
@@ -182,6 +184,10 @@ codes!(
         LoginFailures = "login_failures", Login;
         /// The login of this connection was ended, from another one of the same user.
         Revoked = "revoked", Login;
+        /// You went on although you were told that you are too fast. Come back later, and slower.
+        Flood = "flood", Resume;
+        /// There are too many connections: from your address, or at all. Come back later.
+        Full = "full", Resume;
         /// The same client connected again.
         Replaced = "replaced", Stop;
         /// No shared protocol version.
@@ -206,6 +212,12 @@ impl CloseCode {
             CloseCode::LoginTimeout => "No name was given in time. Connect again to try once more.",
             CloseCode::LoginFailures => "Too many wrong passwords. Connect again to try once more.",
             CloseCode::Revoked => "This login was ended from elsewhere. Log in again.",
+            CloseCode::Flood => {
+                "Too much in too short a time, in spite of the warning. Connect again in a while."
+            }
+            CloseCode::Full => {
+                "There are too many connections at the moment. Connect again in a while."
+            }
             CloseCode::Replaced => "The same client connected again from elsewhere.",
             CloseCode::Version => "This server speaks none of the offered protocol versions.",
             CloseCode::Protocol => "Too many lines were no frames of this protocol.",

@@ -18,6 +18,7 @@ pub use parts::{
 };
 pub use server::ServerFrame;
 
+use crate::limits;
 use serde::Serialize;
 
 /// The length of a text as a JSON string (RFC 8259, section 7), as serde_json writes it, in bytes with
@@ -30,6 +31,26 @@ pub fn json_bytes(text: &str) -> usize {
         _ => 1,
     });
     2 + escaped.sum::<usize>()
+}
+
+/// Whether a line has no more values than a frame may have ([`limits::FRAME_VALUES`]): counted without
+/// memory, before it is taken apart. What is no JSON may have any number.
+#[must_use]
+pub fn has_few_values(line: &[u8]) -> bool {
+    let (mut values, mut in_string, mut is_escaped) = (0_usize, false, false);
+    for byte in line {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' if in_string => is_escaped = true,
+            b'"' => in_string = !in_string,
+            b'{' | b'[' | b',' | b':' if !in_string => values += 1,
+            _ => {}
+        }
+        if values > limits::FRAME_VALUES {
+            return false;
+        }
+    }
+    true
 }
 
 /// Writes a frame and its line end.
@@ -70,6 +91,18 @@ mod tests {
         let mut out = Vec::new();
         write_line(&frame, &mut out);
         assert_eq!(serde_json::from_slice::<ClientFrame>(&out).unwrap(), frame);
+    }
+
+    #[test]
+    fn values_are_counted_outside_of_strings() {
+        let most = limits::FRAME_VALUES;
+        let frame = |values: usize| format!("[{}1]", "1,".repeat(values - 1));
+        assert!(has_few_values(frame(most).as_bytes()));
+        assert!(!has_few_values(frame(most + 1).as_bytes()));
+        assert!(!has_few_values("[".repeat(64 * 1024).as_bytes()));
+        let text = r#"{"text":"a \" [[[{{{,,,::: \\"}"#.replace(",,,", &",".repeat(4000));
+        assert!(has_few_values(text.as_bytes()));
+        assert!(has_few_values(b"") && has_few_values(b"\\\"\xff"));
     }
 
     #[test]

@@ -8,6 +8,7 @@ pub mod account;
 pub mod audit;
 pub mod error;
 pub mod event;
+pub mod fingerprint;
 pub mod frame;
 pub mod ids;
 pub mod limits;
@@ -25,6 +26,7 @@ pub use account::{PrivatePolicy, Registration};
 pub use audit::DoorKind;
 pub use error::{CloseCode, ErrorCode, NextStep};
 pub use event::{Author, Body, Event, Position, RoomAddress, Said};
+pub use fingerprint::Fingerprint;
 pub use ids::{
     Counter, Epoch, Instance, InviteId, LoginId, MonoMs, Now, ResumeToken, RoomId, Seq, SessionId,
     UserId, WallMs,

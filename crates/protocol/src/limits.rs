@@ -4,6 +4,10 @@
 
 /// Longest native frame or line on any door, in bytes, without its line end.
 pub const FRAME_BYTES: usize = 64 * 1024;
+/// Longest line of a connection that has not said who it is, in bytes: more than the longest `hello` needs.
+pub const HELLO_BYTES: usize = 4096;
+/// Most values, objects and arrays in one native frame: what is more is refused before memory is given to it.
+pub const FRAME_VALUES: usize = 1000;
 /// Longest message text, in bytes of UTF-8.
 pub const TEXT_BYTES: usize = 4096;
 /// Most lines in one message text.
@@ -48,6 +52,9 @@ pub const RESUME_HOLD_MS: u64 = 90_000;
 pub const LOGIN_MS: u64 = 120_000;
 /// Silence after which an undecided connection gets the plain door, in milliseconds.
 pub const SNIFF_MS: u64 = 1_000;
+
+/// After so long a silence the system asks whether the peer still lives, in milliseconds.
+pub const PROBE_MS: u64 = 30_000;
 
 /// Bytes that may wait for one connection before it is closed as `slow`.
 pub const OUTBOX_BYTES: usize = 1024 * 1024;
@@ -125,8 +132,19 @@ pub const PIN_TRIES_PER_USER: u32 = 10;
 pub const PIN_TRIES_PER_ADDRESS: u32 = 30;
 /// After this time one more try is allowed, in milliseconds.
 pub const PIN_TRY_MS: u64 = 10_000;
-/// Addresses and users whose tries are remembered; the oldest are forgotten first.
-pub const PIN_TRIES_REMEMBERED: usize = 10_000;
+/// Addresses of which the server remembers how much was done from there; those that did least are
+/// forgotten first.
+pub const ADDRESSES_REMEMBERED: usize = 10_000;
+/// Connections that are being told at once that they are too many; further ones are closed without a word.
+pub const TURNED_AWAY: usize = 256;
+/// Longest time that a session is not listened to because it said too much, in milliseconds; what goes
+/// further is refused.
+pub const REST_MS: u64 = 5_000;
+/// A connection that is one too many, or whose proxy has not said who it is, is closed by then, in
+/// milliseconds.
+pub const HASTE_MS: u64 = 5_000;
+/// Refusals for being too fast that a session may get at once, and in a minute, before it is closed.
+pub const TOO_FAST_REFUSALS: u32 = 60;
 /// Bans and mutes of one room by a pattern of names: each message is held against all of them.
 pub const PATTERNS: usize = 100;
 /// Bans and mutes of one room.

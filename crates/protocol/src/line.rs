@@ -37,10 +37,15 @@ impl LineBuffer {
 
     /// The next line, or `None` until more bytes come.
     pub fn next_line(&mut self) -> Option<Line<'_>> {
+        self.next_line_within(limits::FRAME_BYTES)
+    }
+
+    /// The same where a line may have at most so many bytes.
+    pub fn next_line_within(&mut self, most: usize) -> Option<Line<'_>> {
         loop {
             let from = self.searched;
             let Some(end) = self.bytes[from..].iter().position(|&b| b == b'\n') else {
-                return self.unfinished();
+                return self.unfinished(most);
             };
             let (start, end) = (self.taken, from + end);
             self.taken = end + 1;
@@ -50,14 +55,14 @@ impl LineBuffer {
             }
             let line = &self.bytes[start..end];
             let line = line.strip_suffix(b"\r").unwrap_or(line);
-            if line.len() > limits::FRAME_BYTES {
+            if line.len() > most {
                 return Some(Line::TooLong);
             }
             return Some(Line::Whole(line));
         }
     }
 
-    fn unfinished(&mut self) -> Option<Line<'_>> {
+    fn unfinished(&mut self, most: usize) -> Option<Line<'_>> {
         self.searched = self.bytes.len();
         let waiting = self.bytes.len() - self.taken;
         if waiting == 0 || self.skipping {
@@ -65,7 +70,7 @@ impl LineBuffer {
             return None;
         }
         // One more for the CR of a line that is exactly as long as allowed.
-        if waiting > limits::FRAME_BYTES + 1 {
+        if waiting > most + 1 {
             self.clear();
             self.skipping = true;
             return Some(Line::TooLong);

@@ -3,6 +3,7 @@
 use crate::outbox::OutboxLimits;
 use hubbub_hub::HubConfig;
 use hubbub_protocol::limits;
+use ipnet::IpNet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -11,6 +12,8 @@ use std::path::PathBuf;
 pub struct ServerConfig {
     /// Where to listen; port 0 picks a free one.
     pub listen: Vec<SocketAddr>,
+    /// Where to listen for TLS alone; the others take it too.
+    pub listen_tls: Vec<SocketAddr>,
     /// The folder of the data. Made if it isn't there.
     pub data: PathBuf,
     /// The hub's settings.
@@ -25,6 +28,31 @@ pub struct ServerConfig {
     pub outbox: OutboxLimits,
     /// What all outboxes may hold together, in bytes.
     pub outboxes_bytes: usize,
+    /// Certificates.
+    pub tls: TlsConfig,
+    /// From where PROXY protocol version 2 is taken, and needed: load balancers and reverse proxies.
+    pub proxies: Vec<IpNet>,
+    /// A connection that is silent for so long is asked by the system whether its peer still lives, in
+    /// milliseconds; one whose peer confirms nothing for three times as long is closed.
+    pub probe_ms: u64,
+}
+
+/// What an operator chooses about TLS.
+#[derive(Clone, Debug, Default)]
+pub struct TlsConfig {
+    /// A certificate that is trusted elsewhere too, for everybody but native clients.
+    pub certificate: Option<OwnCertificate>,
+    /// Names by which this server is known, beside those that this computer knows of itself.
+    pub names: Vec<String>,
+}
+
+/// The files of a certificate, as PEM.
+#[derive(Clone, Debug)]
+pub struct OwnCertificate {
+    /// The certificate, and after it those that lead to one that is trusted.
+    pub chain: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
 }
 
 impl ServerConfig {
@@ -40,6 +68,10 @@ impl ServerConfig {
             login_ms: limits::LOGIN_MS,
             outbox: OutboxLimits::default(),
             outboxes_bytes: limits::OUTBOXES_BYTES,
+            listen_tls: Vec::new(),
+            tls: TlsConfig::default(),
+            proxies: Vec::new(),
+            probe_ms: limits::PROBE_MS,
         }
     }
 }
@@ -99,6 +131,25 @@ pub enum StartError {
         /// What the store says.
         error: hubbub_store::StoreError,
     },
+    /// A certificate can't be used.
+    #[error("can't use the certificate {}: {problem}", file.display())]
+    Certificate {
+        /// Which file.
+        file: PathBuf,
+        /// What is wrong with it, and the way out.
+        problem: String,
+    },
+    /// A name that the operator chose can't be in a certificate.
+    #[error("can't put {name:?} into the server's certificate: {problem}")]
+    CertificateName {
+        /// Which.
+        name: String,
+        /// What is wrong with it, and the way out.
+        problem: String,
+    },
+    /// The system gives no randomness for keys.
+    #[error("the system gives no randomness, so there can be no keys")]
+    NoRandomness,
     /// The system gives no threads.
     #[error("can't start a thread: {0}")]
     Thread(std::io::Error),

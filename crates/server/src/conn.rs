@@ -5,21 +5,29 @@
 
 use crate::admit::{Asked, Gate};
 use crate::door::{Door, native, plain};
+use crate::intake::Intake;
 use crate::outbox::{Outbox, OutboxLimits, Slow};
+use crate::proxy::{self, Parsed};
 use crate::random;
 use crate::sniff::{self, Spoken};
-use hubbub_hub::Command;
+use crate::stream::Stream;
+use hubbub_hub::{Admission, Command};
 use hubbub_protocol::line::{Line, LineBuffer};
-use hubbub_protocol::{MonoMs, RoomId, SessionId};
+use hubbub_protocol::{MonoMs, RoomId, SessionId, limits};
 use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::Waker;
 use tokio::net::TcpStream;
 use tokio::task::AbortHandle;
 
 /// Bytes that are put side by side for one write.
 const GATHER_BYTES: usize = 32 * 1024;
+
+/// Bytes that are read of a connection that is being closed. One whose peer goes on sending sees its end as
+/// a reset then.
+const DRAINED_BYTES_MAX: usize = 256 * 1024;
 
 /// Where a connection is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,8 +51,17 @@ pub(crate) enum Phase {
 #[derive(Debug)]
 pub(crate) struct Conn {
     pub(crate) session: SessionId,
+    /// Who is at the other end; until a proxy has said for whom it connects, that proxy.
     pub(crate) peer: SocketAddr,
-    pub(crate) stream: TcpStream,
+    pub(crate) stream: Stream,
+    /// What it must begin with.
+    entry: Entry,
+    /// It came to the proxy by TLS.
+    came_by_tls: bool,
+    /// It has not said a byte, but for one that a TLS hello may begin with.
+    is_unheard: bool,
+    /// When it is greeted if it says nothing. `None`: it is not.
+    pub(crate) greet_at: Option<MonoMs>,
     pub(crate) phase: Phase,
     pub(crate) door: Option<Door>,
     pub(crate) lines: LineBuffer,
@@ -69,6 +86,28 @@ pub(crate) struct Conn {
     pub(crate) is_listed_blocked: bool,
     /// It has said who it is.
     pub(crate) is_named: bool,
+    /// It was too fast: nothing more of it is looked at until then.
+    pub(crate) rests_until: Option<MonoMs>,
+    /// What it made its lane read.
+    pub(crate) intake: Intake,
+    /// What was read of it while it was being closed, in bytes.
+    pub(crate) drained: usize,
+    /// How it was let in; `None`: it is not known yet who it is.
+    pub(crate) admission: Option<Admission>,
+}
+
+/// What a connection must begin with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Entry {
+    /// Nothing.
+    Any,
+    /// TLS.
+    Tls,
+    /// A proxy's header, and behind it TLS if that is all that is spoken there.
+    Proxy {
+        /// Whether it is.
+        tls_only: bool,
+    },
 }
 
 /// What a read brought.
@@ -76,6 +115,12 @@ pub(crate) struct Conn {
 pub(crate) enum Ingest {
     /// Go on.
     Fine,
+    /// A proxy has said who the peer is. What came behind that waits: [`Conn::ingest_waiting`].
+    PeerKnown,
+    /// A proxy did not say who the peer is.
+    NoHeader,
+    /// TLS begins here: [`Conn::begin_tls`].
+    Hello,
     /// The door was decided just now.
     Decided,
     /// It speaks what isn't served here: say these bytes and close.
@@ -87,12 +132,17 @@ impl Conn {
         session: SessionId,
         peer: SocketAddr,
         stream: TcpStream,
+        entry: Entry,
         outbox: Outbox,
     ) -> Self {
         Self {
             session,
             peer,
-            stream,
+            stream: Stream::clear(stream),
+            entry,
+            came_by_tls: false,
+            is_unheard: true,
+            greet_at: None,
             phase: Phase::Undecided,
             door: None,
             lines: LineBuffer::default(),
@@ -108,11 +158,22 @@ impl Conn {
             is_blocked: false,
             is_listed_blocked: false,
             is_named: false,
+            rests_until: None,
+            intake: Intake::default(),
+            drained: 0,
+            admission: None,
         }
     }
 
     /// Takes bytes that came.
     pub(crate) fn ingest(&mut self, bytes: &[u8], answer: &mut Vec<u8>) -> Ingest {
+        if self.is_unheard && self.may_be_hello(bytes) {
+            self.lines.push(bytes);
+            let is_hello = self.lines.waiting().len() > 1;
+            return if is_hello { Ingest::Hello } else { Ingest::Fine };
+        }
+        // Where a proxy must speak first, the peer has not spoken by that.
+        self.is_unheard &= bytes.is_empty() || self.awaits_proxy();
         match &mut self.door {
             Some(Door::Plain(door)) => {
                 let mut text = Vec::with_capacity(bytes.len());
@@ -126,15 +187,93 @@ impl Conn {
             }
             None => {
                 self.lines.push(bytes);
-                match sniff::sniff(self.lines.waiting()) {
-                    None => Ingest::Fine,
-                    Some(spoken @ (Spoken::Native | Spoken::Plain)) => {
-                        self.decide(spoken == Spoken::Native, answer);
-                        Ingest::Decided
-                    }
-                    Some(other) => Ingest::Unserved(crate::door::goodbye_to_unspoken(other)),
-                }
+                self.ingest_waiting(answer)
             }
+        }
+    }
+
+    /// Looks at what has come while the door is not decided.
+    pub(crate) fn ingest_waiting(&mut self, answer: &mut Vec<u8>) -> Ingest {
+        let waiting = self.lines.waiting();
+        match self.entry {
+            Entry::Proxy { tls_only } => match proxy::parse(waiting) {
+                Parsed::Unfinished => Ingest::Fine,
+                Parsed::Bad => Ingest::NoHeader,
+                Parsed::Header { bytes, client } => {
+                    let rest = waiting[bytes..].to_vec();
+                    self.lines = LineBuffer::default();
+                    self.lines.push(&rest);
+                    self.entry = if tls_only { Entry::Tls } else { Entry::Any };
+                    if let Some(client) = client {
+                        (self.peer, self.came_by_tls) = (client.peer, client.by_tls);
+                    }
+                    Ingest::PeerKnown
+                }
+            },
+            // Only a proxy of the operator may say who is at the other end.
+            Entry::Any if waiting.starts_with(&proxy::SIGNATURE) => Ingest::Unserved(b""),
+            Entry::Tls if !self.stream.is_encrypted() => match sniff::sniff(waiting) {
+                Some(Spoken::Tls) => Ingest::Hello,
+                None if waiting.first().is_none_or(u8::is_ascii_uppercase) => Ingest::Fine,
+                spoken => {
+                    let spoken = spoken.unwrap_or(Spoken::Plain);
+                    Ingest::Unserved(crate::door::goodbye_of_tls_only(spoken))
+                }
+            },
+            Entry::Any | Entry::Tls => match sniff::sniff(waiting) {
+                None => Ingest::Fine,
+                Some(Spoken::Tls) if !self.stream.is_encrypted() => Ingest::Hello,
+                Some(spoken @ (Spoken::Native | Spoken::Plain)) => {
+                    self.decide(spoken == Spoken::Native, answer);
+                    Ingest::Decided
+                }
+                Some(other) => Ingest::Unserved(crate::door::goodbye_to_unspoken(other)),
+            },
+        }
+    }
+
+    /// Whether these are the first bytes of a peer that was greeted in the clear, and begin a TLS
+    /// hello: a record of a handshake, version 3.x (RFC 8446, section 5.1).
+    fn may_be_hello(&self, bytes: &[u8]) -> bool {
+        let is_plain = matches!(self.door, Some(Door::Plain(_))) && !self.stream.is_encrypted();
+        match self.lines.waiting() {
+            _ if !is_plain => false,
+            [] => matches!(bytes, [0x16] | [0x16, 0x03, ..]),
+            before => before == [0x16] && bytes.first() == Some(&0x03),
+        }
+    }
+
+    /// From here on it is TLS, and everything begins again inside; what came of it already goes there.
+    /// A door that it had is forgotten.
+    pub(crate) fn begin_tls(&mut self, config: Arc<rustls::ServerConfig>) -> io::Result<()> {
+        let first = std::mem::take(&mut self.lines).waiting().to_vec();
+        let mut greeting = Vec::new();
+        self.outbox.gather(&mut greeting, usize::MAX);
+        self.outbox.taken(greeting.len());
+        self.door = None;
+        self.phase = Phase::Undecided;
+        self.is_unheard = true;
+        self.greet_at = None;
+        self.stream.begin_tls(config, first, greeting)
+    }
+
+    /// Whether a proxy must say first who the peer is.
+    pub(crate) fn awaits_proxy(&self) -> bool {
+        matches!(self.entry, Entry::Proxy { .. })
+    }
+
+    /// Whether it must be gone soon, whatever it says: it is one too many, or its proxy has not said who it
+    /// is.
+    pub(crate) fn is_hasty(&self) -> bool {
+        self.awaits_proxy() || self.admission == Some(Admission::TurnAway)
+    }
+
+    /// Whether silence means that the peer waits for the server to speak.
+    pub(crate) fn may_be_greeted(&self) -> bool {
+        match self.entry {
+            Entry::Any => !self.stream.is_handshaking(),
+            Entry::Tls => self.stream.is_encrypted() && !self.stream.is_handshaking(),
+            Entry::Proxy { .. } => false,
         }
     }
 
@@ -165,14 +304,17 @@ impl Conn {
     /// The next request of those that came, if its turn has come.
     pub(crate) fn next_asked(&mut self) -> Option<Asked> {
         let door = self.door.as_mut()?;
-        while self.gate.is_open() {
-            let asked = match self.lines.next_line() {
+        // Many strangers hold little.
+        let most = if self.is_named { limits::FRAME_BYTES } else { limits::HELLO_BYTES };
+        while self.gate.is_open() && self.rests_until.is_none() {
+            let asked = match self.lines.next_line_within(most) {
                 Some(Line::Whole(line)) => door.decode(line),
-                Some(Line::TooLong) => Some(door.too_long()),
+                Some(Line::TooLong) => Some(door.too_long(most)),
                 None if self.phase == Phase::HalfClosed => {
                     // A last line without an end counts as a line.
                     let rest = self.lines.rest()?;
-                    door.decode(&rest)
+                    // Not where somebody on the way may have cut it short.
+                    if self.stream.was_cut() { None } else { door.decode(&rest) }
                 }
                 None => return None,
             };
@@ -196,6 +338,14 @@ impl Conn {
             && self.follow_up.is_none()
     }
 
+    /// Whether nobody on the way can read along: it is encrypted, as far as to the operator's proxy at
+    /// least, or within this computer.
+    pub(crate) fn is_private(&self) -> bool {
+        self.stream.is_encrypted()
+            || self.came_by_tls
+            || self.peer.ip().to_canonical().is_loopback()
+    }
+
     pub(crate) fn is_closing(&self) -> bool {
         matches!(self.phase, Phase::Closing { .. })
     }
@@ -203,8 +353,9 @@ impl Conn {
     /// Whether bytes are wanted from the peer now.
     pub(crate) fn wants_read(&self) -> bool {
         match self.phase {
+            Phase::Undecided | Phase::Served if self.rests_until.is_some() => false,
             Phase::Undecided => true,
-            Phase::Closing { ended, .. } => !ended,
+            Phase::Closing { ended, .. } => !ended && self.drained < DRAINED_BYTES_MAX,
             Phase::Served => self.gate.is_open(),
             Phase::HalfClosed => false,
         }
@@ -250,6 +401,9 @@ impl Conn {
                 Err(error) => return Err(error),
             }
         }
-        Ok(true)
+        if self.is_closing() {
+            self.stream.say_goodbye()?;
+        }
+        self.stream.try_flush()
     }
 }

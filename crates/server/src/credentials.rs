@@ -6,8 +6,8 @@
 //!
 //! Deliberately not here: randomness (salts are arguments), and who may log in.
 
-use argon2::password_hash::{PasswordHash, PasswordHasher, PasswordVerifier, SaltString};
-use argon2::{Algorithm, Argon2, Params, Version};
+use argon2::password_hash::{Output, ParamsString, PasswordHash, SaltString};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use hmac::{Hmac, Mac};
@@ -36,35 +36,101 @@ pub(crate) struct Salts {
     pub(crate) scram: [u8; 16],
 }
 
-/// Makes the credentials of a password. Takes a tenth of a second.
-pub(crate) fn make(password: &Password, salts: &Salts) -> Credentials {
-    let password = prepared(password);
-    let keys = ScramKeys::of(password.as_bytes(), &salts.scram, SCRAM_ROUNDS);
-    let argon2 = argon2_hash(password.as_bytes(), &salts.argon2);
-    let scram = keys.verifier(&salts.scram, SCRAM_ROUNDS);
-    [
-        Credential { kind: CredentialKind::Argon2id, data: argon2 },
-        Credential { kind: CredentialKind::ScramSha256, data: scram },
-    ]
-    .into()
+/// Works on passwords, one after the other, in memory that it takes once: 19 MiB anew for each of a
+/// thousand logins would leave the process with many times that.
+#[derive(Default)]
+pub(crate) struct Hasher {
+    blocks: Vec<Block>,
 }
 
-/// Whether this is the password. The comparison takes the same time wherever they differ.
-pub(crate) fn check(credentials: &[Credential], password: &Password) -> bool {
-    let is_argon2 = |credential: &&Credential| credential.kind == CredentialKind::Argon2id;
-    let Some(credential) = credentials.iter().find(is_argon2) else {
-        tracing::warn!("an account has no argon2id hash: nobody can log in to it");
-        return false;
-    };
-    let hash = match PasswordHash::new(&credential.data) {
-        Ok(hash) => hash,
-        Err(error) => {
-            tracing::warn!(%error, "the argon2id hash of an account is damaged");
+impl Hasher {
+    /// Makes the credentials of a password. Takes a tenth of a second.
+    pub(crate) fn make(&mut self, password: &Password, salts: &Salts) -> Credentials {
+        let password = prepared(password);
+        let keys = ScramKeys::of(password.as_bytes(), &salts.scram, SCRAM_ROUNDS);
+        let argon2 = self.argon2_hash(password.as_bytes(), &salts.argon2);
+        let scram = keys.verifier(&salts.scram, SCRAM_ROUNDS);
+        [
+            Credential { kind: CredentialKind::Argon2id, data: argon2 },
+            Credential { kind: CredentialKind::ScramSha256, data: scram },
+        ]
+        .into()
+    }
+
+    /// Whether this is the password. The comparison takes the same time wherever they differ.
+    pub(crate) fn check(&mut self, credentials: &[Credential], password: &Password) -> bool {
+        let is_argon2 = |credential: &&Credential| credential.kind == CredentialKind::Argon2id;
+        let Some(credential) = credentials.iter().find(is_argon2) else {
+            tracing::warn!("an account has no argon2id hash: nobody can log in to it");
             return false;
+        };
+        match self.is_hash_of(&credential.data, prepared(password).as_bytes()) {
+            Ok(is_right) => is_right,
+            Err(error) => {
+                tracing::warn!(%error, "the argon2id hash of an account is damaged");
+                false
+            }
         }
-    };
-    // The parameters are those of the hash, so older hashes stay good when ours change.
-    Argon2::default().verify_password(prepared(password).as_bytes(), &hash).is_ok()
+    }
+
+    /// The parameters are those of the hash, so older hashes stay good when ours change.
+    fn is_hash_of(
+        &mut self,
+        hash: &str,
+        password: &[u8],
+    ) -> Result<bool, argon2::password_hash::Error> {
+        use argon2::password_hash::Error;
+        let hash = PasswordHash::new(hash)?;
+        let algorithm = Algorithm::try_from(hash.algorithm)?;
+        let version = hash.version.map_or(Ok(Version::default()), Version::try_from)?;
+        let params = Params::try_from(&hash)?;
+        let (Some(salt), Some(wanted)) = (hash.salt, hash.hash) else {
+            return Err(Error::PhcStringField);
+        };
+        let mut bytes = [0; 64];
+        let salt = salt.decode_b64(&mut bytes)?;
+        let mut made = [0; Output::MAX_LENGTH];
+        let made = &mut made[..wanted.len()];
+        self.argon2(&Argon2::new(algorithm, version, params), password, salt, made)?;
+        // Compared in the same time wherever they differ.
+        Ok(Output::new(made)? == wanted)
+    }
+
+    fn argon2_hash(&mut self, password: &[u8], salt: &[u8; 16]) -> String {
+        let (memory, passes, threads) = ARGON2;
+        let params = Params::new(memory, passes, threads, Some(ARGON2_BYTES));
+        let params = params.expect("the parameters are in argon2's bounds");
+        let shown = ParamsString::try_from(&params).expect("they can be written");
+        let encoded = SaltString::encode_b64(salt).expect("16 bytes are a salt");
+        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+        let mut made = [0; ARGON2_BYTES];
+        self.argon2(&argon2, password, salt, &mut made)
+            .expect("a password of any bytes has a hash");
+        PasswordHash {
+            algorithm: Algorithm::Argon2id.ident(),
+            version: Some(Version::V0x13.into()),
+            params: shown,
+            salt: Some(encoded.as_salt()),
+            hash: Some(Output::new(&made).expect("32 bytes are an output")),
+        }
+        .to_string()
+    }
+
+    fn argon2(
+        &mut self,
+        argon2: &Argon2<'_>,
+        password: &[u8],
+        salt: &[u8],
+        into: &mut [u8],
+    ) -> Result<(), argon2::Error> {
+        let needed = argon2.params().block_count();
+        if self.blocks.len() < needed {
+            self.blocks.resize(needed, Block::default());
+        }
+        // What an earlier password left there is overwritten in the first pass.
+        let blocks = &mut self.blocks[..needed];
+        argon2.hash_password_into_with_memory(password, salt, into, blocks)
+    }
 }
 
 /// Stands for all accounts that don't exist: a check takes as long as with one that does.
@@ -75,27 +141,16 @@ pub(crate) struct Nobody {
 
 impl Nobody {
     /// Of random bytes that nobody knows.
-    pub(crate) fn new(salts: &Salts) -> Self {
-        let data = argon2_hash(&salts.scram, &salts.argon2);
+    pub(crate) fn new(hasher: &mut Hasher, salts: &Salts) -> Self {
+        let data = hasher.argon2_hash(&salts.scram, &salts.argon2);
         Self { credentials: [Credential { kind: CredentialKind::Argon2id, data }] }
     }
 
-    /// Does the work of [`check`]. Never right.
-    pub(crate) fn check(&self, password: &Password) -> bool {
-        let _ = std::hint::black_box(check(&self.credentials, password));
+    /// Does the work of [`Hasher::check`]. Never right.
+    pub(crate) fn check(&self, hasher: &mut Hasher, password: &Password) -> bool {
+        let _ = std::hint::black_box(hasher.check(&self.credentials, password));
         false
     }
-}
-
-fn argon2_hash(password: &[u8], salt: &[u8; 16]) -> String {
-    let (memory, passes, threads) = ARGON2;
-    let params = Params::new(memory, passes, threads, Some(ARGON2_BYTES));
-    let params = params.expect("the parameters are in argon2's bounds");
-    let salt = SaltString::encode_b64(salt).expect("16 bytes are a salt");
-    Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
-        .hash_password(password, &salt)
-        .expect("a password of any bytes has a hash")
-        .to_string()
 }
 
 /// The password in the one form that counts, however it was typed: SASLprep (RFC 4013), as SCRAM
@@ -152,6 +207,14 @@ mod tests {
         Password::given(text).unwrap()
     }
 
+    fn make(password: &Password, salts: &Salts) -> Credentials {
+        Hasher::default().make(password, salts)
+    }
+
+    fn check(credentials: &[Credential], password: &Password) -> bool {
+        Hasher::default().check(credentials, password)
+    }
+
     fn form(text: &str) -> String {
         prepared(&password(text)).to_string()
     }
@@ -173,6 +236,28 @@ mod tests {
     }
 
     #[test]
+    fn what_was_worked_on_before_makes_no_difference() {
+        let mut hasher = Hasher::default();
+        let (one, two) = (password("correct horse"), password("battery staple"));
+        let made = hasher.make(&one, &SALTS);
+        hasher.make(&two, &SALTS);
+        assert_eq!(hasher.make(&one, &SALTS), made);
+        assert!(hasher.check(&made, &one) && !hasher.check(&made, &two));
+        // One with other parameters, made by the library as it is usually used.
+        let other = Argon2::new(
+            Algorithm::Argon2id,
+            Version::V0x13,
+            Params::new(1024, 3, 2, None).unwrap(),
+        );
+        let salt = SaltString::encode_b64(&[3; 16]).unwrap();
+        let data =
+            argon2::password_hash::PasswordHasher::hash_password(&other, b"battery staple", &salt);
+        let data = data.unwrap().to_string();
+        let credentials = [Credential { kind: CredentialKind::Argon2id, data }];
+        assert!(hasher.check(&credentials, &two) && !hasher.check(&credentials, &one));
+    }
+
+    #[test]
     fn what_is_no_hash_proves_nothing() {
         let [argon2, scram] = [CredentialKind::Argon2id, CredentialKind::ScramSha256]
             .map(|kind| Credential { kind, data: "$argon2id$v=19$m=1$x".into() });
@@ -183,10 +268,14 @@ mod tests {
 
     #[test]
     fn nobody_is_never_right_and_has_the_parameters_of_everybody() {
-        let nobody = Nobody::new(&SALTS);
-        assert!(!nobody.check(&password("correct horse")));
+        let mut hasher = Hasher::default();
+        let nobody = Nobody::new(&mut hasher, &SALTS);
+        assert!(!nobody.check(&mut hasher, &password("correct horse")));
         let salts = Salts { argon2: [b'x'; 16], scram: [b'y'; 16] };
-        assert!(!Nobody::new(&salts).check(&password(&"y".repeat(16))), "not even this");
+        assert!(
+            !Nobody::new(&mut hasher, &salts).check(&mut hasher, &password(&"y".repeat(16))),
+            "not even this"
+        );
         let parameters = |data: &str| data.split('$').nth(3).map(str::to_owned);
         let somebody = make(&password("x"), &SALTS);
         assert_eq!(parameters(&nobody.credentials[0].data), parameters(&somebody[0].data));

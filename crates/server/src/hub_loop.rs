@@ -56,6 +56,8 @@ struct Left {
     wake: u64,
     /// Sessions whose passwords found no place in the queue.
     busy: Vec<SessionId>,
+    /// How long the session is to rest whose command it was, in milliseconds.
+    rest_ms: u64,
 }
 
 impl HubLoop {
@@ -96,25 +98,28 @@ impl HubLoop {
         self.commits.wake();
     }
 
-    /// The same, by somebody who says [`HubLoop::end_burst`] soon, after more inputs.
-    pub(crate) fn drive_in_burst(&self, input: Input) {
+    /// The same, by somebody who says [`HubLoop::end_burst`] soon, after more inputs. Returns for how long
+    /// the session is to rest whose command it was, in milliseconds: it must be known before the next one
+    /// is looked at.
+    pub(crate) fn drive_in_burst(&self, input: Input) -> u64 {
         let gone = match input {
             Input::Disconnected { session, .. } => Some(session),
             _ => None,
         };
-        let mut busy = self.drive_one(input);
+        let Left { mut busy, rest_ms, .. } = self.drive_one(input);
         while let Some(session) = busy.pop() {
             let outcome = PasswordOutcome::Busy;
-            busy.extend(self.drive_one(Input::PasswordsDone { session, outcome }));
+            busy.extend(self.drive_one(Input::PasswordsDone { session, outcome }).busy);
         }
         if let Some(session) = gone {
             self.passwords.forget(session);
         }
+        rest_ms
     }
 
-    /// One input and its effects. Returns the sessions whose passwords found no place in the queue:
-    /// the hub hears of that as an input of its own, which can't come within this one.
-    fn drive_one(&self, input: Input) -> Vec<SessionId> {
+    /// One input and its effects. Returns what is left; of the sessions whose passwords found no place in
+    /// the queue the hub hears as an input of its own, which can't come within this one.
+    fn drive_one(&self, input: Input) -> Left {
         let mut driven = self.lock();
         let failed = matches!(input, Input::CommitFailed);
         let Driven { hub, fanout, effects } = &mut *driven;
@@ -133,7 +138,7 @@ impl HubLoop {
                 lane.wake();
             }
         }
-        left.busy
+        left
     }
 
     /// Asks the hub something for the operator.
@@ -217,6 +222,8 @@ impl HubLoop {
                     let _ = to.send(reply);
                 }
             }
+            // Only a command leads to it, and only for its own session.
+            Effect::Rest { ms, .. } => left.rest_ms = left.rest_ms.max(ms),
             Effect::Tell { session, notice } => {
                 self.give(session, ToLane::Tell { session, notice }, wake);
             }
@@ -285,7 +292,7 @@ mod tests {
     #[test]
     fn those_beyond_the_queue_are_named() {
         let (hub, _) = hub_loop(passwords(0..limits::PASSWORDS_WAITING + 3));
-        let busy = hub.drive_one(Input::Tick);
+        let busy = hub.drive_one(Input::Tick).busy;
         let most = limits::PASSWORDS_WAITING;
         assert_eq!(busy, [session(most), session(most + 1), session(most + 2)]);
     }

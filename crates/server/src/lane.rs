@@ -19,9 +19,12 @@ mod writing;
 use crate::config::ServerConfig;
 use crate::conn::Conn;
 use crate::hub_loop::HubLoop;
+use crate::intake::IntakeByAddress;
 use crate::outbox::{Budget, OutboxLimits};
+use crate::proxy::Complaints;
 use crate::reading::Hits;
-use hubbub_hub::{Delivery, Notice, Reply, Tag};
+use crate::tls::Tls;
+use hubbub_hub::{Admission, Arrivals, Delivery, Notice, Reply, Tag};
 use hubbub_protocol::{CloseCode, Event, MonoMs, Position, RoomAddress, RoomId, SessionId};
 use hubbub_store::HistoryPage;
 use rustc_hash::FxHashMap;
@@ -53,6 +56,9 @@ pub(crate) enum ToLane {
     Accepted {
         stream: std::net::TcpStream,
         peer: SocketAddr,
+        admission: Option<Admission>,
+        /// Whether TLS is all that is spoken where it came in.
+        tls_only: bool,
     },
     Reply {
         session: SessionId,
@@ -157,6 +163,8 @@ pub(crate) struct LaneParts {
     pub(crate) hub: Arc<HubLoop>,
     pub(crate) budget: Arc<Budget>,
     pub(crate) config: Arc<ServerConfig>,
+    pub(crate) tls: Arc<Tls>,
+    pub(crate) arrivals: Arc<Mutex<Arrivals>>,
 }
 
 struct Lane {
@@ -168,17 +176,26 @@ struct Lane {
     rooms: FxHashMap<RoomId, Vec<u32>>,
     dirty: Vec<u32>,
     scratch: Box<[u8]>,
-    /// Connections whose first bytes are awaited, and until when, in order.
+    /// Connections whose first words are awaited, and until when (`Conn::greet_at`), in order.
     undecided: VecDeque<(MonoMs, SessionId)>,
     /// Connections that have not said who they are, and until when, in order.
     unnamed: VecDeque<(MonoMs, SessionId)>,
+    /// Connections that are here for a moment only, and until when, in order.
+    hasty: VecDeque<(MonoMs, SessionId)>,
     closing: Vec<SessionId>,
+    /// About proxies that don't say for whom they connect.
+    complaints: Complaints,
     /// Connections whose socket is full. One entry each (`Conn::is_listed_blocked`).
     blocked: Vec<SessionId>,
     /// Since when nobody is read because of the budget.
     over_budget_since: Option<MonoMs>,
+    /// When was looked for what is overdue, last. `None` while there was nobody to look for.
+    swept: Option<MonoMs>,
     /// Small frames are gathered here for one write.
     gather: Vec<u8>,
+    /// Connections that were too fast. One entry each (`Conn::rests_until`).
+    resting: Vec<SessionId>,
+    intake: IntakeByAddress,
     stopped_reading: bool,
     /// Somebody is not read because of the budget.
     paused_readers: bool,
@@ -210,10 +227,15 @@ async fn main_loop(parts: LaneParts) {
         scratch: vec![0; SCRATCH_BYTES].into(),
         undecided: VecDeque::new(),
         unnamed: VecDeque::new(),
+        hasty: VecDeque::new(),
         closing: Vec::new(),
+        complaints: Complaints::default(),
         blocked: Vec::new(),
         over_budget_since: None,
+        swept: None,
         gather: Vec::new(),
+        resting: Vec::new(),
+        intake: IntakeByAddress::default(),
         stopped_reading: false,
         paused_readers: false,
         finish_by: None,
@@ -223,6 +245,9 @@ async fn main_loop(parts: LaneParts) {
     sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         let idle = lane.borrow().conns.is_empty() && lane.borrow().finish_by.is_none();
+        if idle {
+            lane.borrow_mut().swept = None;
+        }
         tokio::select! {
             () = inbox.notify.notified() => {
                 inbox.take(&mut messages);
@@ -276,7 +301,9 @@ impl Lane {
 
     fn take(&mut self, message: ToLane, shared: &Shared) {
         match message {
-            ToLane::Accepted { stream, peer } => self.accept(stream, peer, shared),
+            ToLane::Accepted { stream, peer, admission, tls_only } => {
+                self.accept(stream, peer, (admission, tls_only), shared);
+            }
             ToLane::Reply { session, tag, reply } => self.reply(session, tag, reply),
             ToLane::History { session, tag, address, page } => {
                 self.history(session, tag, &address, page);

@@ -19,19 +19,23 @@ pub mod door;
 mod fanout;
 mod hub_loop;
 mod indexing;
+mod intake;
 mod lane;
 mod listen;
 pub mod outbox;
 mod passwords;
 mod platform;
+pub mod proxy;
 mod random;
 mod reading;
 pub mod sniff;
+mod stream;
+mod tls;
 
 pub use commit::survivors;
-pub use config::{ServerConfig, StartError};
+pub use config::{OwnCertificate, ServerConfig, StartError, TlsConfig};
 pub use data::reader_beside;
-pub use hubbub_hub::{Figures, HubConfig};
+pub use hubbub_hub::{Figures, HubConfig, Limited, Limits, Rate, Rates};
 pub use reading::{Hits, Job, Outcome};
 
 use crate::commit::CommitQueue;
@@ -39,14 +43,17 @@ use crate::data::DataFolder;
 use crate::hub_loop::HubLoop;
 use crate::indexing::IndexerBell;
 use crate::lane::{Inbox, LaneParts, ToLane};
+use crate::listen::Accepting;
 use crate::outbox::Budget;
 use crate::passwords::PasswordQueue;
 use crate::reading::ReadingQueue;
-use hubbub_hub::{Hub, Input};
-use hubbub_protocol::WallMs;
+use crate::tls::Tls;
+use hubbub_hub::{Arrivals, Hub, Input};
+use hubbub_protocol::{Fingerprint, WallMs};
 use hubbub_store::Store;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
@@ -72,6 +79,8 @@ pub struct Server;
 #[derive(Debug)]
 pub struct Handle {
     addresses: Vec<SocketAddr>,
+    /// From there on they are for TLS alone.
+    tls_from: usize,
     hub: Arc<HubLoop>,
     inboxes: Vec<Arc<Inbox>>,
     commits: Arc<CommitQueue>,
@@ -86,6 +95,8 @@ pub struct Handle {
     indexer_bell: Arc<IndexerBell>,
     indexer: Option<JoinHandle<()>>,
     admin: Option<admin::Door>,
+    tls: Arc<Tls>,
+    budget: Arc<Budget>,
     /// The data folder is ours until the last thread is gone.
     folder: Option<DataFolder>,
 }
@@ -115,13 +126,16 @@ impl Server {
         folder: Option<DataFolder>,
     ) -> Result<Handle, StartError> {
         platform::raise_file_limit();
-        let listeners = config
-            .listen
-            .iter()
-            .map(|address| listen::bind(*address))
-            .collect::<Result<Vec<_>, _>>()?;
+        let tls = Tls::open(folder.as_ref().map(DataFolder::path), &config.tls)?;
+        let any = config.listen.iter().map(|address| (address, false));
+        let tls_alone = config.listen_tls.iter().map(|address| (address, true));
+        let listeners = any
+            .chain(tls_alone)
+            .map(|(address, tls_only)| Ok((listen::bind(*address)?, tls_only)))
+            .collect::<Result<Vec<_>, StartError>>()?;
         let addresses: Vec<SocketAddr> =
-            listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
+            listeners.iter().filter_map(|(listener, _)| listener.local_addr().ok()).collect();
+        let tls_from = config.listen.len().min(addresses.len());
         let store_error = |error| StartError::Store { folder: config.data.clone(), error };
         store.tidy(WallMs(clock::wall().0.saturating_sub(SENDS_KEPT_MS))).map_err(store_error)?;
         let loaded = store.load().map_err(store_error)?;
@@ -151,9 +165,11 @@ impl Server {
             clock::Clock::start(),
         ));
         let (stop, stopped) = watch::channel(false);
+        let budget = Budget::new(config.outboxes_bytes);
         // From here on dropping the handle ends what was begun.
         let mut handle = Handle {
             addresses,
+            tls_from,
             hub: Arc::clone(&hub),
             inboxes: inboxes.clone(),
             commits: Arc::clone(&commits),
@@ -168,9 +184,15 @@ impl Server {
             indexer_bell: Arc::clone(&indexer_bell),
             indexer: None,
             admin: None,
+            tls: Arc::clone(&tls),
+            budget: Arc::clone(&budget),
             folder,
         };
-        let budget = Budget::new(config.outboxes_bytes);
+        let mut limits = config.hub.limits.clone();
+        if limits.connections == 0 {
+            limits.connections = platform::connections_max().unwrap_or(0);
+        }
+        let arrivals = Arc::new(Mutex::new(Arrivals::new(limits)));
         for (index, inbox) in inboxes.iter().enumerate() {
             let parts = LaneParts {
                 index,
@@ -179,6 +201,8 @@ impl Server {
                 hub: Arc::clone(&hub),
                 budget: Arc::clone(&budget),
                 config: Arc::clone(&config),
+                tls: Arc::clone(&tls),
+                arrivals: Arc::clone(&arrivals),
             };
             handle.lanes.push(spawn(format!("lane-{index}"), move || report(lane::run(parts)))?);
         }
@@ -212,7 +236,10 @@ impl Server {
                 ),
             }
         }
-        let run = move || report(listen::run(listeners, &hub, lanes, stopped));
+        let proxies = config.proxies.clone();
+        let (probe_ms, next) = (config.probe_ms, AtomicUsize::new(0));
+        let accepting = Accepting { hub, lanes, arrivals, proxies, probe_ms, next };
+        let run = move || report(listen::run(listeners, accepting, tls, stopped));
         handle.listener = Some(spawn("listen".into(), run)?);
         Ok(handle)
     }
@@ -229,16 +256,44 @@ fn report(result: std::io::Result<()>) {
 }
 
 impl Handle {
-    /// Where it listens, in the order of the configuration, with the ports that were picked.
+    /// Where it listens, in the order of the configuration, with the ports that were picked; those that
+    /// take TLS alone come last.
     #[must_use]
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// Those of [`Handle::addresses`] that take TLS alone.
+    #[must_use]
+    pub fn tls_addresses(&self) -> &[SocketAddr] {
+        &self.addresses[self.tls_from..]
+    }
+
+    /// The fingerprint of this server's certificate authority, which native clients keep.
+    #[must_use]
+    pub fn fingerprint(&self) -> Fingerprint {
+        self.tls.authority()
+    }
+
+    /// Reads the operator's certificate again, and renews our own where this computer has other names or
+    /// addresses now. Says what was done. Connections that are there go on.
+    ///
+    /// # Errors
+    /// What is wrong with the certificate, for people. The one before goes on.
+    pub fn reload_certificates(&self) -> Result<Vec<String>, String> {
+        self.tls.reload()
     }
 
     /// How much there is of what.
     #[must_use]
     pub fn figures(&self) -> Figures {
         self.hub.figures()
+    }
+
+    /// Bytes that wait in the outboxes of all connections.
+    #[must_use]
+    pub fn queued_bytes(&self) -> usize {
+        self.budget.queued()
     }
 
     /// Stops within five seconds: no new connections and commands, what was admitted becomes

@@ -4,18 +4,22 @@ use crate::config::StartError;
 use crate::hub_loop::HubLoop;
 use crate::lane::ToLane;
 use crate::platform;
-use hubbub_hub::Input;
+use crate::tls::{self, Tls};
+use hubbub_hub::{Admission, Arrivals, ClockJump, ClockSense, Input};
+use ipnet::IpNet;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 /// How often the hub hears that time passes.
 const TICK: Duration = Duration::from_millis(500);
 /// How long accepting rests when files ran out.
 const EXHAUSTED_PAUSE: Duration = Duration::from_millis(200);
+/// So long nobody must have been turned away before it is told anew that files ran out.
+const EXHAUSTED_QUIET: Duration = Duration::from_secs(60);
 
 /// Opens a listening socket.
 pub(crate) fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {
@@ -45,67 +49,120 @@ fn taken_hint(port: u16) -> String {
         _ => "something else listens there (perhaps another hubbub)",
     };
     format!(
-        "{who}. Stop it, or choose another port with --listen ADDR:PORT (port 0 picks a free one)"
+        "{who}. Stop it, or choose another port with --port N, or --listen ADDR:PORT (port 0 picks a free one)"
     )
 }
 
-/// Accepts until `stop` says so, and tells the hub the time.
+/// What accepting needs to know.
+#[derive(Debug)]
+pub(crate) struct Accepting {
+    pub(crate) hub: Arc<HubLoop>,
+    pub(crate) lanes: usize,
+    pub(crate) arrivals: Arc<Mutex<Arrivals>>,
+    /// Who comes from there, says later for whom.
+    pub(crate) proxies: Vec<IpNet>,
+    /// See [`crate::ServerConfig::probe_ms`].
+    pub(crate) probe_ms: u64,
+    /// The lane of the next one.
+    pub(crate) next: AtomicUsize,
+}
+
+impl Accepting {
+    fn arrivals(&self) -> MutexGuard<'_, Arrivals> {
+        self.arrivals.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Gives a connection to a lane, if there may be one more.
+    fn take(&self, stream: std::net::TcpStream, peer: SocketAddr, tls_only: bool) {
+        let address = peer.ip().to_canonical();
+        let mut admission = None;
+        if !self.proxies.iter().any(|network| network.contains(&address)) {
+            admission = Some(self.arrivals().arrive(self.hub.clock().mono(), address));
+        }
+        if admission == Some(Admission::Drop) {
+            return platform::abort(stream);
+        }
+        if let Err(error) = platform::prepare(&stream, self.probe_ms) {
+            if let Some(admission) = admission {
+                self.arrivals().gone(address, admission);
+            }
+            return tracing::debug!(%error, %peer, "a connection broke at once");
+        }
+        let lane = self.next.fetch_add(1, Ordering::Relaxed) % self.lanes;
+        self.hub.tell_lane(lane, ToLane::Accepted { stream, peer, admission, tls_only });
+    }
+}
+
+/// Accepts until `stop` says so, and tells the hub the time. With each listener: whether it takes TLS
+/// alone.
 pub(crate) fn run(
-    listeners: Vec<TcpListener>,
-    hub: &Arc<HubLoop>,
-    lanes: usize,
+    listeners: Vec<(TcpListener, bool)>,
+    accepting: Accepting,
+    certificates: Arc<Tls>,
     mut stop: watch::Receiver<bool>,
 ) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let next = Arc::new(AtomicUsize::new(0));
-        let mut accepting = tokio::task::JoinSet::new();
-        for listener in listeners {
+        let accepting = Arc::new(accepting);
+        let mut tasks = tokio::task::JoinSet::new();
+        for (listener, tls_only) in listeners {
             let listener = tokio::net::TcpListener::from_std(listener)?;
-            accepting.spawn(accept(listener, Arc::clone(hub), lanes, Arc::clone(&next)));
+            tasks.spawn(accept(listener, tls_only, Arc::clone(&accepting)));
         }
+        // Beside them, so that it ends with them.
+        tasks.spawn(tls::watch(certificates));
         let mut tick = tokio::time::interval(TICK);
+        // The hub has its own, and no log.
+        let mut clock_sense = ClockSense::default();
         loop {
             tokio::select! {
-                _ = tick.tick() => hub.drive(Input::Tick),
+                _ = tick.tick() => {
+                    if let Some(jump) = clock_sense.notice(accepting.hub.clock().now()) {
+                        tell_of_jump(jump);
+                    }
+                    accepting.hub.drive(Input::Tick);
+                }
                 // The sender gone means the same.
                 _ = stop.changed() => break,
             }
         }
         // Dropping the set closes the sockets: the port is free at once.
-        accepting.shutdown().await;
+        tasks.shutdown().await;
         Ok(())
     })
 }
 
-async fn accept(
-    listener: tokio::net::TcpListener,
-    hub: Arc<HubLoop>,
-    lanes: usize,
-    next: Arc<AtomicUsize>,
-) {
-    let mut was_exhausted = false;
+fn tell_of_jump(jump: ClockJump) {
+    tracing::warn!(
+        by_seconds = jump.by_ms / 1_000,
+        minutes = jump.doubt_ms / 60_000,
+        "the clock of this computer has jumped: nothing goes by its age (old messages, logins, requests, audit entries) until it has kept going for so many minutes"
+    );
+}
+
+async fn accept(listener: tokio::net::TcpListener, tls_only: bool, accepting: Arc<Accepting>) {
+    let file_limit = platform::file_limit();
+    let mut exhausted = Exhausted::default();
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => {
-                was_exhausted = false;
-                let lane = next.fetch_add(1, Ordering::Relaxed) % lanes;
-                match stream
-                    .into_std()
-                    .and_then(|stream| platform::prepare(&stream).map(|()| stream))
-                {
-                    Ok(stream) => hub.tell_lane(lane, ToLane::Accepted { stream, peer }),
-                    Err(error) => tracing::debug!(%error, %peer, "a connection broke at once"),
+                let stream = match stream.into_std() {
+                    Ok(stream) => stream,
+                    Err(error) => {
+                        tracing::debug!(%error, %peer, "a connection broke at once");
+                        continue;
+                    }
+                };
+                if platform::takes_spare_file(&stream, file_limit) {
+                    // Closed at once: whoever waits in vain doesn't try elsewhere, or later.
+                    exhausted.is_so("the last ones are kept for the store");
+                    continue;
                 }
+                exhausted.is_over();
+                accepting.take(stream, peer, tls_only);
             }
             Err(error) if platform::is_exhausted(&error) => {
-                if !was_exhausted {
-                    tracing::error!(
-                        %error,
-                        "no more connections can be taken: the limit of open files is reached (see `ulimit -n`, LimitNOFILE); those that are here go on"
-                    );
-                }
-                was_exhausted = true;
+                exhausted.is_so(&error.to_string());
                 tokio::time::sleep(EXHAUSTED_PAUSE).await;
             }
             // The peer was gone before we came to it.
@@ -118,6 +175,34 @@ async fn accept(
                 tracing::warn!(%error, "accept");
                 tokio::time::sleep(EXHAUSTED_PAUSE).await;
             }
+        }
+    }
+}
+
+/// Whether files have run out, which is told once and not for each connection.
+#[derive(Default)]
+struct Exhausted {
+    since: Option<Instant>,
+    turned_away_since: u64,
+}
+
+impl Exhausted {
+    fn is_so(&mut self, why: &str) {
+        self.turned_away_since += 1;
+        if self.since.replace(Instant::now()).is_none() {
+            tracing::error!(
+                why,
+                "no more connections can be taken: the limit of open files is reached (see `ulimit -n`, LimitNOFILE); those that are here go on"
+            );
+        }
+    }
+
+    /// One was taken. At the limit that changes with each that goes and comes, so it counts as over
+    /// only after a while.
+    fn is_over(&mut self) {
+        if self.since.is_some_and(|since| since.elapsed() > EXHAUSTED_QUIET) {
+            tracing::info!(turned_away = self.turned_away_since, "connections are taken again");
+            *self = Self::default();
         }
     }
 }

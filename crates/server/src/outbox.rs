@@ -205,6 +205,11 @@ impl Outbox {
         }
     }
 
+    /// So long the peer could not have been given anything: that time does not count.
+    pub fn forgive(&mut self, ms: u64) {
+        self.mark = self.mark.map(|(since, sent)| (since.plus(ms), sent));
+    }
+
     /// Whether something has waited for too long. A peer that takes a little now and then does not
     /// stay below it: everything that waited at one moment must have gone by the next.
     #[must_use]
@@ -271,6 +276,16 @@ mod tests {
         assert!(!outbox.is_too_old(MonoMs(9999), &LIMITS), "what waited then has gone");
         outbox.blocked(MonoMs(2000));
         assert!(outbox.is_too_old(MonoMs(3000), &LIMITS));
+    }
+
+    #[test]
+    fn time_in_which_nothing_could_be_sent_does_not_count() {
+        let mut outbox = Outbox::new(Budget::new(1000));
+        outbox.push(frame(10), &LIMITS).unwrap();
+        outbox.blocked(MonoMs(0));
+        outbox.forgive(60_000);
+        assert!(!outbox.is_too_old(MonoMs(60_999), &LIMITS));
+        assert!(outbox.is_too_old(MonoMs(61_000), &LIMITS), "and no other");
     }
 
     #[test]

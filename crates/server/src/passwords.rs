@@ -7,7 +7,7 @@
 //! The queue is bounded, and past its bound the answer is `Busy` at once. It does not tell addresses
 //! apart: a flood from one place makes logins slow for all, and nothing but logins.
 
-use crate::credentials::{self, Nobody};
+use crate::credentials::{Hasher, Nobody};
 use crate::hub_loop::HubLoop;
 use crate::{platform, random};
 use hubbub_hub::{Input, PasswordOutcome, PasswordWork};
@@ -91,10 +91,11 @@ pub(crate) type Outcome = (SessionId, PasswordOutcome);
 /// it holds the hub's lock, and everybody would wait with it.
 pub(crate) fn work(queue: &PasswordQueue, to: &Sender<Outcome>) {
     platform::lower_priority();
-    let nobody = Nobody::new(&random::salts());
+    let mut hasher = Hasher::default();
+    let nobody = Nobody::new(&mut hasher, &random::salts());
     while let Some((session, work)) = queue.take() {
         // Nobody listens any more when the server stops.
-        let _ = to.send((session, done(&nobody, work)));
+        let _ = to.send((session, done(&mut hasher, &nobody, work)));
     }
 }
 
@@ -105,20 +106,20 @@ pub(crate) fn answer(outcomes: Receiver<Outcome>, hub: &HubLoop) {
     }
 }
 
-fn done(nobody: &Nobody, work: PasswordWork) -> PasswordOutcome {
+fn done(hasher: &mut Hasher, nobody: &Nobody, work: PasswordWork) -> PasswordOutcome {
     match work {
         PasswordWork::Check { credentials, password } => {
             PasswordOutcome::Checked(match credentials {
-                Some(credentials) => credentials::check(&credentials, &password),
-                None => nobody.check(&password),
+                Some(credentials) => hasher.check(&credentials, &password),
+                None => nobody.check(hasher, &password),
             })
         }
         PasswordWork::Make { password } => {
-            PasswordOutcome::Made(credentials::make(&password, &random::salts()))
+            PasswordOutcome::Made(hasher.make(&password, &random::salts()))
         }
         PasswordWork::Change { credentials, old, new } => {
-            let is_right = credentials::check(&credentials, &old);
-            let made = is_right.then(|| credentials::make(&new, &random::salts()));
+            let is_right = hasher.check(&credentials, &old);
+            let made = is_right.then(|| hasher.make(&new, &random::salts()));
             PasswordOutcome::Changed(made)
         }
     }
@@ -160,19 +161,22 @@ mod tests {
 
     #[test]
     fn all_work_is_done() {
-        let nobody = Nobody::new(&random::salts());
-        let made = done(&nobody, PasswordWork::Make { password: password("one") });
+        let mut hasher = Hasher::default();
+        let nobody = Nobody::new(&mut hasher, &random::salts());
+        let hasher = std::cell::RefCell::new(hasher);
+        let done = |work| done(&mut hasher.borrow_mut(), &nobody, work);
+        let made = done(PasswordWork::Make { password: password("one") });
         let PasswordOutcome::Made(one) = made else { panic!("{made:?}") };
         let checked = |credentials, text| {
             let work = PasswordWork::Check { credentials, password: password(text) };
-            matches!(done(&nobody, work), PasswordOutcome::Checked(true))
+            matches!(done(work), PasswordOutcome::Checked(true))
         };
         assert!(checked(Some(one.clone()), "one"));
         assert!(!checked(Some(one.clone()), "two"));
         assert!(!checked(None, "one"));
         let change = |old, new| {
             let (old, new) = (password(old), password(new));
-            done(&nobody, PasswordWork::Change { credentials: one.clone(), old, new })
+            done(PasswordWork::Change { credentials: one.clone(), old, new })
         };
         let wrong = change("two", "three");
         assert!(matches!(wrong, PasswordOutcome::Changed(None)), "{wrong:?}");

@@ -1,6 +1,8 @@
 //! Which door a connection wants, from its first line: whole and with valid arguments, not a prefix
 //! (people say "pass the salt").
 
+use hubbub_protocol::limits;
+
 /// What a connection turned out to speak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Spoken {
@@ -16,8 +18,10 @@ pub enum Spoken {
     Tls,
 }
 
-/// A first line longer than this is plain, or a browser with a long address; IRC lines are shorter.
-const FIRST_LINE_MAX: usize = 16 * 1024;
+/// A first line longer than this is plain; IRC lines are shorter.
+const FIRST_LINE_MAX: usize = limits::HELLO_BYTES;
+/// A first line that begins like HTTP and is longer than this is a browser with a long address.
+const REQUEST_LINE_MAX: usize = 16 * 1024;
 
 /// Decides by what has come so far; `None` until more comes.
 #[must_use]
@@ -30,8 +34,11 @@ pub fn sniff(bytes: &[u8]) -> Option<Spoken> {
         _ => {}
     }
     let Some(end) = bytes.iter().position(|&b| b == b'\n') else {
-        let spoken = if begins_like_http(bytes) { Spoken::Http } else { Spoken::Plain };
-        return (bytes.len() > FIRST_LINE_MAX).then_some(spoken);
+        let (spoken, most) = match begins_like_http(bytes) {
+            true => (Spoken::Http, REQUEST_LINE_MAX),
+            false => (Spoken::Plain, FIRST_LINE_MAX),
+        };
+        return (bytes.len() > most).then_some(spoken);
     };
     let line = bytes[..end].strip_suffix(b"\r").unwrap_or(&bytes[..end]);
     let Ok(line) = std::str::from_utf8(line) else { return Some(Spoken::Plain) };
@@ -112,6 +119,8 @@ mod tests {
         assert_eq!(sniff(&[0xff, 0xfb]), Some(Spoken::Plain));
         assert_eq!(sniff(&[b'x'; FIRST_LINE_MAX + 1]), Some(Spoken::Plain));
         let address = format!("POST /{}", "x".repeat(FIRST_LINE_MAX));
+        assert_eq!(sniff(address.as_bytes()), None);
+        let address = format!("POST /{}", "x".repeat(REQUEST_LINE_MAX));
         assert_eq!(sniff(address.as_bytes()), Some(Spoken::Http));
     }
 

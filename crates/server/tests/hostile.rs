@@ -3,6 +3,7 @@
 
 mod support;
 
+use hubbub_protocol::limits;
 use serde_json::json;
 use support::{Native, Plain, TestServer, Wire};
 
@@ -128,6 +129,58 @@ fn a_line_without_end_is_one_error_and_the_next_one_counts() {
     let heard = witnesses.check();
     let said: Vec<_> = heard.iter().filter(|line| line.starts_with('<')).collect();
     assert_eq!(said, ["<eve> native goes on", "<zed> plain goes on"]);
+}
+
+#[test]
+fn before_the_name_a_line_is_short_and_the_longest_hello_fits() {
+    let server = TestServer::start();
+    let escaped = |text: &str| -> String {
+        text.chars().map(|c| format!("\\u{:04x}", u32::from(c))).collect()
+    };
+    let name = "n".repeat(limits::USER_NAME_BYTES);
+    let secret = "p".repeat(limits::PASSWORD_BYTES);
+    let instance = "a".repeat(32);
+    let versions = vec!["4294967295"; limits::VERSIONS_OFFERED - 1].join(",");
+    let hello = format!(
+        "{{\"cmd\":\"hello\",\"id\":9007199254740991,\"versions\":[{versions},1],\"name\":\"{}\",\
+         \"instance\":\"{instance}\",\"password\":\"{}\",\"register\":true",
+        escaped(&name),
+        escaped(&secret)
+    );
+    // Behind it there is room for a token and an invite.
+    let more = format!(",\"resume\":\"{instance}\",\"invite\":\"{}\"}}", escaped(&"i".repeat(19)));
+    assert!(hello.len() + more.len() < limits::HELLO_BYTES);
+    let padded = |bytes: usize| format!("{hello:<width$}}}\r\n", width = bytes - 1);
+    let mut eve = Native::over(server.wire());
+    eve.wire.write(padded(limits::HELLO_BYTES + 1));
+    assert_eq!(eve.frame().unwrap()["code"], "too_long");
+    eve.wire.write(padded(limits::HELLO_BYTES));
+    let welcome = eve.answer(9007199254740991);
+    assert_eq!(welcome["ev"], "welcome", "{welcome}");
+    // From then on it may be long.
+    eve.wire.write(format!("{:<60000}\n", "{\"cmd\":\"ping\",\"id\":7}"));
+    assert_eq!(eve.answer(7)["ev"], "pong");
+
+    let mut zed = server.wire();
+    zed.write("x".repeat(limits::HELLO_BYTES + 2));
+    assert_eq!(zed.line().unwrap(), "! A line may have 4096 bytes; this one was skipped.");
+    assert_eq!(zed.line().unwrap(), "What is your name?");
+    zed.write("xxx\nzed\n");
+    assert_eq!(zed.line().unwrap(), "-- Welcome, zed! /help lists the commands.");
+}
+
+#[test]
+fn whoever_is_being_closed_is_not_read_for_ever() {
+    let server = TestServer::start();
+    let mut browser = server.wire();
+    browser.write("GET / HTTP/1.1\r\n\r\n");
+    assert!(browser.line().unwrap().starts_with("HTTP/1.1 501"));
+    let (mut taken, chunk) = (0, [0; 64 * 1024]);
+    while let Ok(bytes) = std::io::Write::write(&mut browser.raw(), &chunk) {
+        taken += bytes;
+        // What the system itself takes is some megabytes.
+        assert!(taken < 64 << 20, "{taken} bytes were taken");
+    }
 }
 
 #[test]
@@ -388,13 +441,6 @@ fn a_browser_whose_request_comes_in_pieces_or_breaks_off_says_nothing() {
     assert!(cut.rest().starts_with(b"HTTP/1.1 501 "));
     server.wait_for(2, 2);
     assert_eq!(witnesses.check(), [""; 0]);
-}
-
-#[test]
-fn a_tls_hello_gets_a_tls_alert() {
-    // The beginning of a ClientHello.
-    let answer = answer_to(b"\x16\x03\x01\x00\xc8\x01\x00\x00\xc4\x03\x03");
-    assert_eq!(answer, [0x15, 0x03, 0x03, 0x00, 0x02, 0x02, 0x28]);
 }
 
 #[test]

@@ -195,6 +195,7 @@ fn an_invite_serves_as_often_as_it_says() {
 
 #[test]
 fn a_thousand_wrong_logins_are_refused_and_the_chat_goes_on() {
+    // Nothing limits them here.
     let server = TestServer::start();
     let _account = server.account("cleo");
     let (mut ann, mut bob) = (server.native("ann"), server.native("bob"));

@@ -15,6 +15,7 @@ mod check;
 mod client;
 mod consent;
 mod link;
+mod options;
 mod plain;
 mod plant;
 mod server;
@@ -22,5 +23,6 @@ mod wire;
 mod world;
 
 pub use check::{Kind, Violation};
+pub use options::{Options, Outcome};
 pub use plant::Plant;
-pub use world::{Options, Outcome, run};
+pub use world::run;

@@ -4,17 +4,18 @@
 mod planted;
 mod work;
 
-use crate::Plant;
 use crate::link::Link;
+use crate::{Options, Plant};
 use hubbub_hub::{
-    Arrival, Command, Delivery, Departure, Effect, Hub, HubConfig, Input, Notice, PasswordWork,
-    Reply, Tag, Ticket,
+    Arrival, Command, Delivery, Departure, Effect, Hub, HubConfig, Input, Limited, Limits, Notice,
+    PasswordWork, Rate, Reply, Tag, Ticket,
 };
+use hubbub_protocol::frame::Retention;
 use hubbub_protocol::line::{Line, LineBuffer};
 use hubbub_protocol::record::Record;
 use hubbub_protocol::{
     CloseCode, Event, MonoMs, Now, Position, PrivatePolicy, ResumeToken, RoomAddress, RoomId,
-    SessionId, UserId,
+    SessionId, UserId, limits,
 };
 use hubbub_server::admit::{Asked, Gate};
 use hubbub_server::door::{Door, Encoded, native::Native, plain::Plain};
@@ -56,6 +57,25 @@ enum Item {
     Close { session: SessionId, code: CloseCode },
 }
 
+/// How much one may do at once: little enough to be felt, or as much as usual.
+fn limits(tight: bool) -> Limits {
+    let mut limits = Limits::default();
+    if tight {
+        // All come from one address.
+        limits.exempt.clear();
+        limits.user[Limited::Messages] = Rate::new(4, 240);
+        limits.user[Limited::Bytes] = Rate::new(2_000, 120_000);
+        limits.user[Limited::Commands] = Rate::new(20, 600);
+        limits.user[Limited::Requests] = Rate::new(2, 30);
+        limits.user[Limited::Searches] = Rate::new(2, 60);
+        limits.user[Limited::Joins] = Rate::new(8, 120);
+        limits.address[Limited::Messages] = Rate::new(40, 1_800);
+        limits.address[Limited::Joins] = Rate::new(60, 900);
+        limits.room[Limited::Messages] = Rate::new(20, 900);
+    }
+    limits
+}
+
 struct Conn {
     link: u64,
     door: Option<Door>,
@@ -65,6 +85,8 @@ struct Conn {
     paced: Vec<RoomId>,
     follow_up: Option<Command>,
     fresh: [ResumeToken; 2],
+    /// It was too fast: nothing more of it is looked at until then.
+    rests_until: Option<MonoMs>,
     closing: bool,
 }
 
@@ -97,7 +119,8 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    pub(crate) fn start(now: Now, vfs: &str, plant: Option<Plant>) -> Result<Self, StoreError> {
+    pub(crate) fn start(now: Now, vfs: &str, options: &Options) -> Result<Self, StoreError> {
+        let plant = options.plant;
         let mut config = SqliteConfig::new("hubbub.db");
         config.vfs = Some(vfs.to_owned());
         // A small log, so that runs meet checkpoints.
@@ -112,6 +135,11 @@ impl Server {
         let mut effects = Vec::new();
         let mut hub_config =
             HubConfig { empty_room_ms: 3_000, resume_hold_ms: 4_000, ..Default::default() };
+        hub_config.limits = limits(options.tight);
+        // Half of all starts, as chance has it.
+        if now.wall.0.is_multiple_of(2) {
+            hub_config.retention = Retention::Days(1);
+        }
         if plant == Some(Plant::IgnoreConsent) {
             hub_config.private = PrivatePolicy::Open;
         }
@@ -195,6 +223,12 @@ impl Server {
                 Effect::Live { session, head } => {
                     self.give(session.lane(), Item::Live { session, head });
                 }
+                Effect::Rest { session, ms } => {
+                    let until = Some(self.now.mono.plus(ms));
+                    if let Some(conn) = self.conns.get_mut(&session) {
+                        conn.rests_until = conn.rests_until.max(until);
+                    }
+                }
                 Effect::Tell { session, notice } => {
                     self.give(session.lane(), Item::Tell { session, notice });
                 }
@@ -249,6 +283,7 @@ impl Server {
             paced: Vec::new(),
             follow_up: None,
             fresh,
+            rests_until: None,
             closing: false,
         };
         self.conns.insert(session, conn);
@@ -279,10 +314,19 @@ impl Server {
             let door = match sniff(conn.lines.waiting()) {
                 None => return,
                 Some(Spoken::Native) => Door::Native(Native::new(conn.fresh)),
-                Some(_) => Door::Plain(Box::new(Plain::new(conn.fresh))),
+                Some(_) => {
+                    let mut door = Plain::new(conn.fresh);
+                    door.take_passwords(true);
+                    Door::Plain(Box::new(door))
+                }
             };
             let peer = ([127, 0, 0, 1], 1).into();
-            let arrival = Arrival { peer, door: door.kind(), resumable: door.is_resumable() };
+            let arrival = Arrival {
+                peer,
+                door: door.kind(),
+                resumable: door.is_resumable(),
+                is_private: true,
+            };
             conn.door = Some(door);
             self.drive(Input::Connected { session, arrival });
         }
@@ -291,13 +335,13 @@ impl Server {
 
     fn serve(&mut self, session: SessionId) {
         while let Some(conn) = self.conns.get_mut(&session) {
-            if !conn.gate.is_open() || conn.closing {
+            if !conn.gate.is_open() || conn.closing || conn.rests_until.is_some() {
                 return;
             }
             let Some(door) = conn.door.as_mut() else { return };
             let asked = match conn.lines.next_line() {
                 Some(Line::Whole(line)) => door.decode(line),
-                Some(Line::TooLong) => Some(door.too_long()),
+                Some(Line::TooLong) => Some(door.too_long(limits::FRAME_BYTES)),
                 None => return,
             };
             if let Some(asked) = asked.and_then(|asked| conn.gate.offer(asked)) {
@@ -365,6 +409,14 @@ impl Server {
     pub(crate) fn tick(&mut self) {
         self.drive(Input::Tick);
         let now: MonoMs = self.now.mono;
+        let is_over = |conn: &Conn| conn.rests_until.is_some_and(|until| until <= now);
+        let rested = self.conns.iter().filter(|(_, conn)| is_over(conn));
+        for session in rested.map(|(session, _)| *session).collect::<Vec<_>>() {
+            if let Some(conn) = self.conns.get_mut(&session) {
+                conn.rests_until = None;
+            }
+            self.serve(session);
+        }
         let old: Vec<SessionId> = self
             .conns
             .iter()

@@ -55,7 +55,7 @@ impl Wire {
                 }
                 // A private chat with a guest goes with the guest.
                 let is_kept = matches!(target, Target::Room(name) if !CHANGING.contains(&name.as_str()));
-                if *retention == Retention::Forever && is_kept {
+                if matches!(retention, Retention::Forever | Retention::Days(_)) && is_kept {
                     ledger.durable.insert(head.room);
                 }
             }

@@ -1,63 +1,26 @@
 //! The world: virtual time, who does what next, and what goes wrong.
 
-use crate::Plant;
+use crate::{Options, Outcome};
+mod clock;
 mod links;
 mod trouble;
 
 use crate::acts::Log;
-use crate::check::{Kind, Ledger, Violation};
+use crate::check::{Kind, Ledger};
 use crate::client::{Client, Identity};
 use crate::link::Link;
 use crate::plain::PlainClient;
 use crate::server::{LIMITS, Server, Want};
 use hubbub_client::ConnectionState;
 use hubbub_hub::Ticket;
-use hubbub_protocol::frame::{Page, Retention};
+use hubbub_protocol::frame::Page;
 use hubbub_protocol::record::RoomKind;
-use hubbub_protocol::{Event, MonoMs, Now, ResumeToken, Role, SessionId, UserId, WallMs, limits};
+use hubbub_protocol::{Event, MonoMs, Now, ResumeToken, Role, SessionId, UserId, limits};
 use hubbub_simdisk::SimDisk;
 use hubbub_store::sqlite::{SqliteConfig, SqliteStore};
 use hubbub_store::{Store, StoreError};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
-
-/// What to simulate.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// Native clients, those of the accounts among them.
-    pub clients: usize,
-    /// Plain clients, one for each account among them.
-    pub netcats: usize,
-    /// Accounts, with two native clients each.
-    pub accounts: usize,
-    /// Virtual time in which things go wrong, in milliseconds.
-    pub duration_ms: u64,
-    /// A bug to plant.
-    pub plant: Option<Plant>,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self { clients: 8, netcats: 4, accounts: 2, duration_ms: 20_000, plant: None }
-    }
-}
-
-/// What came of a run.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Outcome {
-    /// Broken promises.
-    pub violations: Vec<Violation>,
-    /// Messages that were said.
-    pub said: usize,
-    /// Messages in the store at the end.
-    pub kept: usize,
-    /// Power cuts.
-    pub crashes: u32,
-    /// Failed commits.
-    pub failures: u32,
-    /// A sum over everything that was seen: the same for the same seed.
-    pub trace: u64,
-}
 
 /// How long the world may take to settle when nothing goes wrong any more, in virtual milliseconds.
 const SETTLE_MS: u64 = 300_000;
@@ -95,6 +58,7 @@ enum ServerStep {
 struct World {
     rng: fastrand::Rng,
     now: u64,
+    wall: clock::WallClock,
     order: u64,
     queue: BinaryHeap<Reverse<(u64, u64, usize)>>,
     steps: Vec<Option<Step>>,
@@ -168,6 +132,7 @@ impl World {
         Self {
             rng,
             now: 1_000,
+            wall: clock::WallClock::new(seed),
             order: 0,
             queue: BinaryHeap::new(),
             steps: Vec::new(),
@@ -190,7 +155,7 @@ impl World {
     }
 
     fn clock(&self) -> Now {
-        Now { wall: WallMs(1_700_000_000_000 + self.now), mono: MonoMs(self.now) }
+        Now { wall: self.wall.at(self.now), mono: MonoMs(self.now) }
     }
 
     fn after(&mut self, from: u64, to: u64, step: Step) {
@@ -292,7 +257,7 @@ impl World {
         config.vfs = Some(self.disk.vfs_name().to_owned());
         let mut store = SqliteStore::open(config)?;
         let mut reader = store.reader()?;
-        let mut kept = BTreeSet::new();
+        let mut rooms_kept = BTreeSet::new();
         let snapshot = store.load()?.snapshot;
         let accounts: BTreeMap<UserId, String> =
             snapshot.accounts.iter().map(|(a, _)| (a.id, a.name.to_string())).collect();
@@ -324,7 +289,7 @@ impl World {
                     break;
                 }
             }
-            kept.insert(room.record.id);
+            rooms_kept.insert(room.record.id);
             self.outcome.kept += events.len();
             let log = Log {
                 name: &names.join(" and "),
@@ -333,14 +298,14 @@ impl World {
                 events: &events,
             };
             self.ledger.compare(&names, &log);
-            if let Retention::Messages(most) = room.record.retention
-                && events.len() > most as usize
-            {
-                let what = format!("{names:?} has {} events, and keeps {most}", events.len());
+            let kept = room.record.retention;
+            if clock::breaks_retention(kept, events.len(), room.floor) {
+                let what =
+                    format!("{names:?} keeps {kept:?}: {} after {}", events.len(), room.floor);
                 self.ledger.report(Kind::Expiry, what);
             }
         }
-        self.ledger.rooms_gone(&kept);
+        self.ledger.rooms_gone(&rooms_kept);
         Ok(())
     }
 
@@ -505,7 +470,7 @@ impl World {
             return;
         }
         self.life += 1;
-        match Server::start(self.clock(), self.disk.vfs_name(), self.options.plant) {
+        match Server::start(self.clock(), self.disk.vfs_name(), &self.options) {
             Ok(server) => self.server = Some(server),
             Err(_) => {
                 if self.dying {

@@ -139,7 +139,7 @@ impl Shared {
         let spread =
             (u128::from(number) + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
         let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, 1));
-        let arrival = Arrival { peer, door: DoorKind::Native, resumable: true };
+        let arrival = Arrival { peer, door: DoorKind::Native, resumable: true, is_private: true };
         self.drive(Input::Connected { session, arrival });
         let hello = Command::Hello {
             name: Some(UserName::parse(&format!("user{number:05}"))?),

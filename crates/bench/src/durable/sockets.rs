@@ -26,7 +26,8 @@ pub(super) struct Sockets {
 impl Sockets {
     pub(super) fn start(data: &Path, sessions: u32, members: u32) -> Result<Self> {
         let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let config = ServerConfig::new(vec![any], data.to_owned());
+        let mut config = ServerConfig::new(vec![any], data.to_owned());
+        config.hub.limits = hubbub_hub::Limits::free();
         let times = Times::default();
         let store = TimedStore::open(data, times.clone())?;
         let server = Server::start_on(config, Box::new(store))?;

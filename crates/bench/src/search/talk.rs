@@ -1,5 +1,6 @@
 //! Messages that look like talk to an index: few words often, many words seldom.
 
+use crate::random::Random;
 use hubbub_protocol::frame::Retention;
 use hubbub_protocol::record::{Record, RoomKind, RoomRecord};
 use hubbub_protocol::{
@@ -27,7 +28,7 @@ const PAUSE_MS: u64 = 20_000;
 const FIRST_MS: u64 = 1_600_000_000_000;
 
 pub(super) struct Talk {
-    random: u64,
+    random: Random,
     words: Zipf,
     han: Zipf,
     large: u64,
@@ -40,7 +41,7 @@ pub(super) struct Talk {
 impl Talk {
     pub(super) fn new(large: u64, small_rooms: u64) -> Self {
         Self {
-            random: SEED,
+            random: Random::new(SEED),
             words: Zipf::new(WORDS),
             han: Zipf::new(HAN),
             large,
@@ -107,13 +108,8 @@ impl Talk {
         Record::Event { event: Arc::new(event), send: None }
     }
 
-    /// splitmix64.
     pub(super) fn below(&mut self, end: u64) -> u64 {
-        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.random;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % end
+        self.random.below(end)
     }
 
     pub(super) fn small_room(&mut self) -> RoomId {

@@ -2,6 +2,7 @@
 
 use crate::address::{AddressError, ServerAddress};
 use crate::config::{AskError, SendError};
+use crate::security::ChangedKey;
 use hubbub_protocol::{ErrorCode, NextStep};
 use std::io;
 
@@ -42,6 +43,37 @@ pub enum ClientError {
         /// Where to.
         address: ServerAddress,
     },
+    /// Connected, but to something that says nothing at all.
+    #[error(
+        "{address} took the connection and says nothing; is that a Hubbub server, and has it too much \
+         to do?"
+    )]
+    Silent {
+        /// Where to.
+        address: ServerAddress,
+    },
+    /// It speaks no TLS. Nothing was said to it.
+    #[error("{}", not_tls_text(.address, *.is_known))]
+    NotTls {
+        /// Where.
+        address: ServerAddress,
+        /// Its key is known: so it spoke TLS once, and should not be spoken to without.
+        is_known: bool,
+    },
+    /// It does not prove that it has the key that it shows. Nothing was said to it.
+    #[error(
+        "{address} does not prove who it is: {text}. Nothing was said to it. Somebody between may want \
+         to read along; or a proxy stands before the server, or it is not a Hubbub server"
+    )]
+    BadCertificate {
+        /// Where.
+        address: ServerAddress,
+        /// What is wrong.
+        text: String,
+    },
+    /// It has another key than the one that is known. Nothing was said to it.
+    #[error(transparent)]
+    KeyChanged(Box<ChangedKey>),
     /// Take another name.
     #[error("{text}{}", suggest(.suggestion))]
     NameRefused {
@@ -89,6 +121,19 @@ pub enum ClientError {
 
 fn suggest(suggestion: &Option<String>) -> String {
     suggestion.as_ref().map(|name| format!(" ('{name}' is free)")).unwrap_or_default()
+}
+
+fn not_tls_text(address: &ServerAddress, is_known: bool) -> String {
+    if is_known {
+        return format!(
+            "{address} speaks no TLS, but it did when its key became known: something else answers \
+             there now. Nothing was said to it"
+        );
+    }
+    format!(
+        "{address} speaks no TLS. If you are sure that it is a Hubbub server without TLS, and that \
+         others may read what is said, passwords too, use --plaintext"
+    )
 }
 
 fn connect_text(address: &ServerAddress, kind: io::ErrorKind, text: &str) -> String {

@@ -3,19 +3,21 @@
 //! It never stops hearing its program: while it connects or waits, commands still reach the core.
 
 use super::commands::{Command, GOODBYE_MAX};
-use super::{ClientError, connect::connect, waiters::Waiters};
+use super::contact::{Contact, Stream};
+use super::{ClientError, waiters::Waiters};
 use crate::address::ServerAddress;
 use crate::config::CoreConfig;
 use crate::core::Core;
 use crate::event::{ClientEvent, ConnectionState};
+use crate::security::{ChangedKey, Security};
 use hubbub_protocol::MonoMs;
 use hubbub_protocol::frame::write_line;
 use hubbub_protocol::line::{Line, LineBuffer};
-use std::{collections::VecDeque, future::Future, pin::pin, time::Duration};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use std::{collections::VecDeque, future::Future, io, pin::pin, time::Duration};
+use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::select;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
-use tokio::{net::TcpStream, select};
 
 /// Bytes of one read, and of frames that are made ready to be written at once.
 const CHUNK_BYTES: usize = 16 * 1024;
@@ -24,6 +26,8 @@ const CHUNK_BYTES: usize = 16 * 1024;
 pub(super) struct Task {
     pub(super) core: Core,
     address: ServerAddress,
+    /// After the first contact: with the key that was shown then.
+    security: Security,
     start: Instant,
     commands: mpsc::Receiver<Command>,
     /// `None` when the program has dropped its end.
@@ -35,12 +39,12 @@ pub(super) struct Task {
     ready: Option<oneshot::Sender<Result<(), ClientError>>>,
     pub(super) quit_by: Option<Instant>,
     /// The reason for the end, as far as it is known.
-    end_text: String,
+    end: ClientError,
 }
 
 impl Task {
     pub(super) fn new(
-        address: ServerAddress,
+        (address, security): (ServerAddress, Security),
         config: CoreConfig,
         commands: mpsc::Receiver<Command>,
         events: mpsc::Sender<ClientEvent>,
@@ -49,6 +53,7 @@ impl Task {
         Self {
             core: Core::new(config),
             address,
+            security,
             start: Instant::now(),
             commands,
             events: Some(events),
@@ -56,15 +61,18 @@ impl Task {
             waiters: Waiters::default(),
             ready: Some(ready),
             quit_by: None,
-            end_text: "the session was ended".into(),
+            end: ClientError::Ended { text: "the session was ended".into() },
         }
     }
 
-    pub(super) async fn run(mut self, first: TcpStream) {
-        let mut socket = Some(first);
+    pub(super) async fn run(mut self, first: Stream) {
+        let mut stream = Some(first);
+        // What answered in place of the server, as far as the program knows of it.
+        let mut told = Vec::new();
         loop {
-            if let Some(socket) = socket.take() {
-                self.serve(socket).await;
+            if let Some(stream) = stream.take() {
+                told.clear();
+                self.serve(stream).await;
             }
             self.core.disconnected(self.now());
             self.settle();
@@ -72,9 +80,26 @@ impl Task {
                 break;
             }
             let address = self.address.clone();
-            // Why it failed is no news: the program was told that the connection is gone.
-            socket = match self.meanwhile(connect(&address)).await {
-                Some(result) => result.ok(),
+            let contact = Contact::make(&address, self.security);
+            stream = match self.meanwhile(contact).await {
+                Some(Ok(contact)) => Some(contact.stream),
+                Some(Err(ClientError::KeyChanged(changed))) => {
+                    self.stop_because_of(changed);
+                    break;
+                }
+                Some(Err(
+                    error @ (ClientError::NotTls { .. } | ClientError::BadCertificate { .. }),
+                )) => {
+                    let kind = std::mem::discriminant(&error);
+                    if !told.contains(&kind) {
+                        told.push(kind);
+                        let text = error.to_string();
+                        self.backlog.push_back(ClientEvent::Distrusted { text });
+                    }
+                    None
+                }
+                // Why else it failed is no news: the program was told that the connection is gone.
+                Some(Err(_)) => None,
                 None => break,
             };
         }
@@ -83,7 +108,7 @@ impl Task {
         }
         // Its last words: what was not sent, if the program ended it without a connection.
         self.settle();
-        self.waiters.end(&self.end_text);
+        self.waiters.end(&self.end);
         // First let go of those who wait for the end, then wait for those who read what happened:
         // they may be the same.
         self.commands.close();
@@ -95,6 +120,17 @@ impl Task {
                 }
             }
         }
+    }
+
+    /// Trying again would only give whoever is there now another chance to be taken for the server;
+    /// and the person has to hear of it.
+    fn stop_because_of(&mut self, changed: Box<ChangedKey>) {
+        self.end = ClientError::KeyChanged(changed.clone());
+        // Before the core says of each send that it was not sent: this is why.
+        self.waiters.end(&self.end);
+        self.core.quit();
+        self.settle();
+        self.backlog.push_back(ClientEvent::KeyChanged(changed));
     }
 
     /// `false` if this client does not come back.
@@ -129,11 +165,13 @@ impl Task {
     }
 
     /// One connection, from hello to its end.
-    async fn serve(&mut self, socket: TcpStream) {
-        let (mut reader, mut writer) = socket.into_split();
+    async fn serve(&mut self, stream: Stream) {
+        let (mut reader, mut writer) = tokio::io::split(stream);
         let mut lines = LineBuffer::default();
         let mut chunk = vec![0; CHUNK_BYTES];
         let mut out = Vec::new();
+        // Of what was written, TLS may hold some back until it is flushed.
+        let mut is_flushed = true;
         self.core.connected(self.now());
         loop {
             self.settle();
@@ -154,10 +192,11 @@ impl Task {
                         self.read_lines(&mut lines);
                     }
                 },
-                written = writer.write(&out), if !out.is_empty() => match written {
-                    Ok(0) | Err(_) => return,
-                    Ok(bytes) => drop(out.drain(..bytes)),
-                },
+                written = write_some(&mut writer, &out), if !(out.is_empty() && is_flushed) => {
+                    let Ok(bytes) = written else { return };
+                    is_flushed = out.is_empty();
+                    out.drain(..bytes);
+                }
                 command = self.commands.recv(), if self.quit_by.is_none() => self.command(command),
                 () = has_room(&self.events), if !self.backlog.is_empty() => self.settle(),
                 () = sleep_until(timeout) => {
@@ -186,7 +225,7 @@ impl Task {
         while let Some(event) = self.core.poll_event() {
             self.watch_for_welcome(&event);
             if let ClientEvent::Closed { text, .. } = &event {
-                self.end_text.clone_from(text);
+                self.end = ClientError::Ended { text: text.clone() };
             }
             if let Some(event) = self.waiters.hand_out(event) {
                 self.backlog.push_back(event);
@@ -243,6 +282,17 @@ impl Task {
         let due = self.core.poll_timeout().map(|due| self.start + Duration::from_millis(due.0));
         let idle = Instant::now() + Duration::from_secs(3600);
         due.into_iter().chain(self.quit_by).fold(idle, Instant::min)
+    }
+}
+
+/// Writes a part of this; if there is nothing, flushes what was written before. Safe to cancel.
+async fn write_some(writer: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) -> io::Result<usize> {
+    if bytes.is_empty() {
+        return writer.flush().await.map(|()| 0);
+    }
+    match writer.write(bytes).await {
+        Ok(0) => Err(io::ErrorKind::WriteZero.into()),
+        result => result,
     }
 }
 

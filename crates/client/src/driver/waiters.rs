@@ -81,8 +81,8 @@ impl Waiters {
     }
 
     /// No more answers will come.
-    pub(super) fn end(&mut self, text: &str) {
-        let ended = || ClientError::Ended { text: text.to_owned() };
+    pub(super) fn end(&mut self, why: &ClientError) {
+        let ended = || why.clone();
         self.sends.drain().for_each(|(_, waiting)| answer(Some(waiting), Err(ended())));
         self.asks.drain().for_each(|(_, waiting)| answer(Some(waiting), Err(ended())));
         self.joins.drain(..).for_each(|(.., waiting)| answer(Some(waiting), Err(ended())));

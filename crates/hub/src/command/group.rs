@@ -7,7 +7,7 @@ use crate::room::Room;
 use crate::sequencer::cannot_store;
 use crate::ties::Side;
 use crate::user::User;
-use crate::{Effect, Notice, Refusal, Reply};
+use crate::{Effect, Limited, Notice, Refusal, Reply};
 use hubbub_protocol::frame::{MemberChange, Retention};
 use hubbub_protocol::record::RoomKind;
 use hubbub_protocol::{ErrorCode, RoomId, RoomName, UserId, UserName, limits};
@@ -32,6 +32,7 @@ impl Hub {
             let text = "A name with ~ is that of a room with a PIN. Take another name.";
             return Err(Refusal::new(ErrorCode::RoomInvalid, text));
         }
+        self.need(caller, Limited::Rooms)?;
         let kind = RoomKind::Group { name: name.clone(), owner: caller.user };
         let id = self.make_room(caller.now, name, kind, retention)?;
         self.become_member(caller, id, effects);
@@ -89,6 +90,7 @@ impl Hub {
         if self.is_account(caller.user) && self.sequencer.has_failed() {
             return Err(cannot_store());
         }
+        self.need(caller, Limited::Requests)?;
         self.add_request(caller.now, caller.user, other, Some(id), effects)?;
         let from = self.users.get(&caller.user).map(User::author);
         if let (Some(from), false) = (from, self.blocks(other, caller.user)) {

@@ -4,6 +4,7 @@ use super::Call;
 use crate::account::Login;
 use crate::audit::Actor;
 use crate::hub::{Hub, reply};
+use crate::pace::WITH_TLS;
 use crate::sequencer::cannot_store;
 use crate::session::{EntryWork, PendingEntry, PendingWelcome};
 use crate::user::User;
@@ -79,12 +80,12 @@ impl Hub {
             (Some(name), None) => self.guest(call, name, &hello, effects),
             // What it would be told that it has could not be kept.
             (Some(_), Some(_)) if self.sequencer.has_failed() => Err(cannot_store()),
+            (Some(_), Some(_)) if !self.takes_passwords(id) => self.need_privacy(id),
             (Some(name), Some(Entry::Password(password))) => {
-                self.check_password(call, name, password, hello, effects);
-                Ok(())
+                self.check_password(call, name, password, hello, effects)
             }
             (Some(name), Some(Entry::Register { password, invite })) => {
-                self.reserve_account(call.now, &name, invite.as_ref()).map(|(user, invite)| {
+                self.reserve_account(call, &name, invite.as_ref()).map(|(user, invite)| {
                     let what = EntryWork::Register { user, invite, hello };
                     let work = PasswordWork::Make { password };
                     self.work_on_password(id, PendingEntry { tag, name, what }, work, effects);
@@ -162,7 +163,7 @@ impl Hub {
         let Some(login_record) = user_record.logins.iter_mut().find(|l| l.id == login) else {
             return;
         };
-        login_record.seen = now.wall;
+        login_record.seen = login_record.seen.max(now.wall);
         login_record.peer = arrival.peer;
         login_record.door = arrival.door;
         if known.is_none() {
@@ -213,7 +214,12 @@ impl Hub {
         effects: &mut Vec<Effect>,
     ) -> Result<(), Refusal> {
         let holder = self.names.find(&name);
-        if holder.is_some_and(|holder| self.is_account(holder)) {
+        let is_account = holder.is_some_and(|holder| self.is_account(holder));
+        if (is_account || !self.config.guests) && !self.takes_passwords(call.session) {
+            // Nobody is to be asked for a password here.
+            return Err(self.only_with_tls(&name, is_account));
+        }
+        if is_account {
             let suggestion = if self.config.guests { self.names.suggest(&name) } else { None };
             let hint = suggestion.as_ref().map_or_else(String::new, |f| format!(" {f} is free."));
             let text = format!("{name} is registered: log in with its password.{hint}");
@@ -235,6 +241,18 @@ impl Hub {
         let entering = Entering { user, login, token, how, instance: hello.instance };
         self.enter(call, entering, effects);
         Ok(())
+    }
+
+    fn only_with_tls(&self, name: &UserName, is_account: bool) -> Refusal {
+        let suggestion = if self.config.guests { self.names.suggest(name) } else { None };
+        let hint = suggestion.as_ref().map_or_else(String::new, |f| format!(" ({f} is free)"));
+        let why = match is_account {
+            true => format!("{name} is registered"),
+            false => "This server has no guests".to_owned(),
+        };
+        let text =
+            format!("{why}, and passwords are not taken over this connection, {WITH_TLS}{hint}");
+        Refusal { suggestion, ..Refusal::new(ErrorCode::TlsNeeded, text) }
     }
 
     /// A name that somebody may have: nobody else has it, nor one that looks like it.

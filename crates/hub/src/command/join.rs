@@ -6,7 +6,7 @@ use crate::hub::Hub;
 use crate::order::Rank;
 use crate::room::Room;
 use crate::sequencer::cannot_store;
-use crate::{Effect, JoinSecret, Notice, Refusal, Reply};
+use crate::{Effect, JoinSecret, Limited, Notice, Refusal, Reply};
 use hubbub_protocol::audit::AuditAct;
 use hubbub_protocol::frame::{MemberChange, Retention};
 use hubbub_protocol::record::{RoomKind, RoomRecord};
@@ -116,7 +116,10 @@ impl Hub {
                 self.need_entrance(caller, id, pin.is_some(), key, effects)?;
                 id
             }
-            None => self.make_for(caller, name, retention, wish.secret.as_ref())?,
+            None => {
+                self.need(caller, Limited::Rooms)?;
+                self.make_for(caller, name, retention, wish.secret.as_ref())?
+            }
         };
         self.become_member(caller, room, effects);
         if found.is_none() {
@@ -153,28 +156,36 @@ impl Hub {
         name: &RoomName,
         effects: &mut Vec<Effect>,
     ) -> Result<(), Refusal> {
-        let Some(address) = self.address_of(caller.session) else { return Ok(()) };
-        let wait_ms = self.tries.wait_ms(caller.now.mono, caller.user, address);
+        let payer = self.payer(caller.session, Some(caller.user));
+        let wait_ms = self.wait_ms(caller.now.mono, payer, Limited::Pins, 1);
         if wait_ms == 0 {
             return Ok(());
         }
-        if self.tries.is_first_refusal(caller.user, address) {
+        if self.is_first_refused_try(caller) {
             let details = ActDetails { room: Some(name), what: "too many tries", why: None };
             let session = Some(caller.session);
             self.audit_act(caller.now, AuditAct::PinRefused, session, &details, effects);
         }
-        let text = format!(
-            "Too many PINs and keys were tried from here. The next one can be tried in {} s.",
-            wait_ms.div_ceil(1000)
-        );
-        let refusal = Refusal::new(ErrorCode::TooFast, text);
-        Err(Refusal { wait_ms: Some(wait_ms), ..refusal })
+        Err(self.too_fast(caller.session, Limited::Pins, wait_ms))
     }
 
     fn count_try(&mut self, caller: &Caller) {
-        if let Some(address) = self.address_of(caller.session) {
-            self.tries.count(caller.now.mono, caller.user, address);
+        let payer = self.payer(caller.session, Some(caller.user));
+        self.take(caller.now.mono, payer, Limited::Pins, 1);
+        for buckets in self.buckets_of_payer(caller.now.mono, payer) {
+            buckets.told_of_pins = false;
         }
+    }
+
+    /// Whether it is the first refusal since the last try: each needs one entry in the audit log, and no
+    /// more.
+    fn is_first_refused_try(&mut self, caller: &Caller) -> bool {
+        let payer = self.payer(caller.session, Some(caller.user));
+        let mut is_first = true;
+        for buckets in self.buckets_of_payer(caller.now.mono, payer) {
+            is_first &= !std::mem::replace(&mut buckets.told_of_pins, true);
+        }
+        is_first
     }
 
     /// Whether the user may come into a room that is there.

@@ -5,7 +5,7 @@ use crate::hub::Hub;
 use crate::room::Room;
 use crate::sequencer::cannot_store;
 use crate::ties::Side;
-use crate::{Effect, Refusal, Reply};
+use crate::{Effect, Limited, Refusal, Reply};
 use hubbub_protocol::frame::{LinkEntry, LinkState};
 use hubbub_protocol::{ErrorCode, PrivatePolicy, RoomId, UserId, UserName, limits};
 use std::collections::BTreeSet;
@@ -54,6 +54,7 @@ impl Hub {
             return Ok(Wanted::Asked { now: false });
         }
         self.need_store(me, other)?;
+        self.need(caller, Limited::Requests)?;
         self.add_request(caller.now, me, other, None, effects)?;
         if !self.blocks(other, me) {
             self.tell_link(other, me, LinkState::Asked, None, effects);

@@ -6,14 +6,16 @@ use super::hello::{Entering, Hello, How};
 use super::{Call, Caller};
 use crate::account::Account;
 use crate::hub::Hub;
+use crate::pace::Payer;
 use crate::sequencer::cannot_store;
 use crate::session::{EntryWork, PendingEntry};
 use crate::user::User;
-use crate::{Departure, Effect, PasswordOutcome, PasswordWork, Refusal, Reply};
+use crate::{Departure, Effect, Limited, PasswordOutcome, PasswordWork, Refusal, Reply};
 use hubbub_protocol::account::Credentials;
 use hubbub_protocol::audit::AuditAct;
 use hubbub_protocol::frame::MemberChange;
 use hubbub_protocol::record::Record;
+use hubbub_protocol::room::network_of;
 use std::sync::Arc;
 
 use hubbub_protocol::{
@@ -43,7 +45,7 @@ impl Hub {
     /// Keeps a name for an account that is being made, and a use of an invite.
     pub(crate) fn reserve_account(
         &mut self,
-        now: Now,
+        call: Call,
         name: &UserName,
         invite: Option<&InviteCode>,
     ) -> Result<(UserId, Option<InviteId>), Refusal> {
@@ -51,7 +53,9 @@ impl Hub {
             return Err(cannot_store());
         }
         self.need_free_name(name, None)?;
-        let invite = self.may_register(now, invite)?;
+        let payer = self.payer(call.session, None);
+        self.need_of(call.now.mono, call.session, payer, Limited::Logins)?;
+        let invite = self.may_register(call.now, invite)?;
         let user = UserId(self.fresh_id());
         self.names.take(name, user);
         Ok((user, invite))
@@ -74,9 +78,10 @@ impl Hub {
         if self.sequencer.has_failed() {
             return Err(cannot_store());
         }
+        self.need_privacy(caller.session)?;
         let instance = self.sessions.get(&caller.session).and_then(|session| session.instance);
         let hello = Hello { instance, resume: None, fresh };
-        self.check_password(caller.call(), name, password, hello, effects);
+        self.check_password(caller.call(), name, password, hello, effects)?;
         Ok(None)
     }
 
@@ -88,14 +93,33 @@ impl Hub {
         password: Password,
         hello: Hello,
         effects: &mut Vec<Effect>,
-    ) {
+    ) -> Result<(), Refusal> {
         let user = self.names.find(&name);
         let account = user.and_then(|user| Some((user, self.credentials(Some(user))?)));
+        let payer = self.payer_of_login(call.session, account.as_ref().map(|(user, _)| *user));
+        self.need_of(call.now.mono, call.session, payer, Limited::Logins)?;
         let credentials = account.as_ref().map(|(_, credentials)| Arc::clone(credentials));
         let what = EntryWork::Login { account, hello };
         let entry = PendingEntry { tag: call.tag, name, what };
         let work = PasswordWork::Check { credentials, password };
         self.work_on_password(call.session, entry, work, effects);
+        Ok(())
+    }
+
+    /// Who pays for a try: the account, whoever tries, and the address. From an address of a login that the
+    /// account has, only the address: so nobody is kept out of their account by who guesses elsewhere.
+    fn payer_of_login(&self, session: SessionId, account: Option<UserId>) -> Payer {
+        let here = self.address_of(session).map(network_of);
+        let is_known = account.and_then(|user| self.users.get(&user)).is_some_and(|user| {
+            user.logins.iter().any(|login| Some(network_of(login.peer.ip().to_canonical())) == here)
+        });
+        self.payer(session, account.filter(|_| !is_known))
+    }
+
+    /// A try was right, or never looked at: it costs nothing.
+    fn give_login_back(&mut self, call: Call, account: Option<UserId>) {
+        let payer = self.payer_of_login(call.session, account);
+        self.give_back(call.now.mono, payer, Limited::Logins);
     }
 
     fn is_proved_by(&self, session: SessionId, credentials: &Credentials) -> bool {
@@ -125,6 +149,8 @@ impl Hub {
             return Err(cannot_store());
         }
         let name = user.name.clone();
+        self.need_privacy(caller.session)?;
+        self.need(caller, Limited::Logins)?;
         let invite = self.may_register(caller.now, invite)?;
         let what = EntryWork::RegisterGuest { invite };
         let entry = PendingEntry { tag: caller.tag, name, what };
@@ -143,6 +169,10 @@ impl Hub {
         if self.sequencer.has_failed() {
             return Err(cannot_store());
         }
+        self.need_privacy(caller.session)?;
+        // Whoever is logged in is not kept out by who guesses elsewhere.
+        let payer = self.payer(caller.session, None);
+        self.need_of(caller.now.mono, caller.session, payer, Limited::Logins)?;
         let name = self.users.get(&caller.user).map(|user| user.name.clone());
         let Some(name) = name else { return Ok(None) };
         let what = EntryWork::Change { credentials: Arc::clone(&credentials) };
@@ -166,6 +196,11 @@ impl Hub {
         let outcome = match outcome {
             PasswordOutcome::Busy => {
                 self.give_up_entry(&name, &what);
+                let account = match &what {
+                    EntryWork::Login { account: Some((user, _)), .. } => Some(*user),
+                    _ => None,
+                };
+                self.give_login_back(call, account);
                 let text = "Too many passwords are being checked. Try again in a moment.";
                 let refusal = Refusal::new(ErrorCode::Busy, text);
                 return self.refuse_entry(call, name.as_str(), refusal, effects);
@@ -177,6 +212,7 @@ impl Hub {
                 EntryWork::Login { account: Some((user, credentials)), hello },
                 PasswordOutcome::Checked(true),
             ) if self.still_proves(user, &credentials) => {
+                self.give_login_back(call, Some(user));
                 self.logged_in(call, user, &hello, effects);
             }
             (EntryWork::Login { .. }, PasswordOutcome::Checked(_)) => {
@@ -207,6 +243,7 @@ impl Hub {
                 EntryWork::Change { credentials: before },
                 PasswordOutcome::Changed(Some(credentials)),
             ) if self.is_proved_by(id, &before) => {
+                self.give_login_back(call, None);
                 self.password_changed(call, credentials, effects);
             }
             (EntryWork::Change { .. }, PasswordOutcome::Changed(_)) => {

@@ -60,13 +60,21 @@ impl Hub {
         command: Command,
         effects: &mut Vec<Effect>,
     ) {
-        let Some(session) = self.sessions.get(&id) else { return };
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        session.was_too_fast = false;
         let call = Call { now, session: id, tag };
+        let is_nobody = session.user.is_none();
         if session.entry.is_some() && !matches!(command, Command::Quit) {
             // The gate lets nothing through meanwhile. If it did, the outcome of one password must
             // not be taken for that of another.
             let refusal = Refusal::new(ErrorCode::Busy, "Your password is being worked on.");
             return reply(id, tag, Reply::Refused(refusal), effects);
+        }
+        if is_nobody
+            && !matches!(command, Command::Quit)
+            && let Err(refusal) = self.pay_as_nobody(call, effects)
+        {
+            return self.refuse(&call, refusal, effects);
         }
         let command = match command {
             Command::Hello { name, instance, resume, fresh, entry } => {
@@ -79,17 +87,32 @@ impl Hub {
             Command::Quit => return self.quit(now, id, effects),
             other => other,
         };
-        let Some(user) = session.user else {
+        let Some(user) = self.sessions.get(&id).and_then(|session| session.user) else {
             let refusal = Refusal::new(ErrorCode::HelloFirst, "Say who you are first.");
-            return reply(id, tag, Reply::Refused(refusal), effects);
+            self.note_stranger(id);
+            return self.refuse(&call, refusal, effects);
         };
         let caller = Caller { now, session: id, tag, user };
-        match self.user_command(&caller, command, effects) {
+        let is_send = matches!(command, Command::Send { .. });
+        let done = match self.pay(&caller, &command, effects) {
+            Ok(()) => self.user_command(&caller, command, effects),
+            Err(refusal) => Err(refusal),
+        };
+        match done {
             Ok(Some(answer)) => reply(id, tag, answer, effects),
             // It is answered later, or by somebody else.
             Ok(None) => {}
-            Err(refusal) => reply(id, tag, Reply::Refused(refusal), effects),
+            Err(refusal) if is_send => {
+                self.refuse_send(id, tag, refusal, effects);
+                self.note_refusal(now, id, effects);
+            }
+            Err(refusal) => self.refuse(&caller.call(), refusal, effects),
         }
+    }
+
+    pub(crate) fn refuse(&mut self, call: &Call, refusal: Refusal, effects: &mut Vec<Effect>) {
+        reply(call.session, call.tag, Reply::Refused(refusal), effects);
+        self.note_refusal(call.now, call.session, effects);
     }
 
     fn user_command(

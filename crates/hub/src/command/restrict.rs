@@ -274,10 +274,10 @@ impl Hub {
         let Some(order) = self.rooms.get_mut(&id).and_then(|room| room.order.as_mut()) else {
             return;
         };
-        let users = &self.users;
+        let (users, is_believed) = (&self.users, self.clock_sense.is_believed(now.mono));
         let is_over = |known: &mut RestrictionRecord| {
             let is_gone = matches!(known.whom, Restricted::Guest(id) if !users.contains_key(&id));
-            !counts(known, now.wall) || is_gone
+            is_believed && !counts(known, now.wall) || is_gone
         };
         let over: Vec<u64> =
             order.restrictions.extract_if(.., is_over).map(|known| known.id).collect();
@@ -305,6 +305,7 @@ impl Hub {
         let is_it = |known: &mut RestrictionRecord| {
             let is_shown = |shown: &str| known.shown.to_lowercase() == shown.to_lowercase();
             known.kind == kind
+                && counts(known, caller.now.wall)
                 && match (whom, &known.whom) {
                     // A guest may be gone, and an account called otherwise: also as it was said.
                     (Whom::User(name), Restricted::Account(id) | Restricted::Guest(id)) => {

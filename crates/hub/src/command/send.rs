@@ -25,6 +25,7 @@ impl Hub {
     ) {
         if let Err(refusal) = self.try_send(caller, address, body, counter, hold, effects) {
             self.refuse_send(caller.session, caller.tag, refusal, effects);
+            self.note_refusal(caller.now, caller.session, effects);
         }
     }
 
@@ -73,7 +74,9 @@ impl Hub {
                     // Before the wait of slow mode begins.
                     return Err(not_stored());
                 }
+                // Who may not speak there costs the room nothing.
                 self.need_voice(caller.now, id, caller.user)?;
+                self.pay_for_message(caller, id, body.weight(), effects)?;
                 id
             }
             RoomAddress::User(name) => {
@@ -84,6 +87,7 @@ impl Hub {
                         if let Some(room) = self.rooms.get(&room) {
                             need_answerable(room, &body)?;
                         }
+                        self.pay_for_message(caller, room, body.weight(), effects)?;
                         room
                     }
                     Wanted::Asked { .. } if hold => {

@@ -34,6 +34,8 @@ pub(crate) struct World {
     is_stopped: bool,
     /// Where the next sessions come from.
     address: IpAddr,
+    /// Whether nobody can read along what new sessions say.
+    pub(crate) is_private: bool,
 }
 
 /// A password of the right form.
@@ -70,8 +72,12 @@ pub(crate) fn to(name: &str) -> RoomAddress {
 }
 
 impl World {
+    /// A server on which one may do as much as one likes, but try PINs.
     pub(crate) fn new() -> Self {
-        Self::with(HubConfig::default())
+        let (usual, mut limits) = (Limits::default(), Limits::free());
+        limits.user[Limited::Pins] = usual.user[Limited::Pins];
+        limits.address[Limited::Pins] = usual.address[Limited::Pins];
+        Self::with(HubConfig { limits, ..HubConfig::default() })
     }
 
     pub(crate) fn with(config: HubConfig) -> Self {
@@ -90,6 +96,7 @@ impl World {
             durable: 0,
             is_stopped: false,
             address: [127, 0, 0, 1].into(),
+            is_private: true,
         }
     }
 
@@ -165,7 +172,8 @@ impl World {
         self.sessions += 1;
         let session = SessionId::new(0, 1, self.sessions);
         let door = if resumable { DoorKind::Native } else { DoorKind::Plain };
-        let arrival = Arrival { peer: (self.address, 9).into(), door, resumable };
+        let (peer, is_private) = ((self.address, 9).into(), self.is_private);
+        let arrival = Arrival { peer, door, resumable, is_private };
         self.input(Input::Connected { session, arrival });
         session
     }

@@ -11,6 +11,7 @@ pub(crate) fn describe(effect: &Effect) -> String {
             format!("persist {}:{}", event.seq, body(&event.body))
         }
         Effect::Persist { record, .. } => format!("persist {}", recorded(record)),
+        Effect::Rest { session, ms } => format!("{} rests {ms} ms", session.slot()),
         Effect::Reply { session, reply, .. } => format!("{} {}", session.slot(), answer(reply)),
         Effect::Deliver { delivery, except, .. } => {
             let except = except.map_or(String::new(), |session| format!(" but {}", session.slot()));
@@ -165,6 +166,7 @@ fn said(notice: &Notice) -> String {
         Notice::Invited { room, from } => format!("invited into {room} by {}", from.name),
         Notice::Declined { room, user } => format!("{} declined {room}", user.name),
         Notice::You { user, .. } => format!("you are {}", user.name),
+        Notice::Warned { code, .. } => format!("warned of {}", code.code()),
         Notice::Entered { room } => format!("entered {room}"),
         Notice::Gone { room, .. } => format!("gone {room}"),
         Notice::Marked { address, seq } => format!("marked {address} {seq}"),

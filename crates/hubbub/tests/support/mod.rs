@@ -1,6 +1,8 @@
 //! The real program as other processes. Waiting is by line or by exit, within a limit.
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses its own part")]
 
+pub mod front;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Output, Stdio};
@@ -10,10 +12,20 @@ use std::time::{Duration, Instant};
 /// Whatever takes longer hangs.
 pub const LIMIT: Duration = Duration::from_secs(30);
 
+/// What is told when a server is met for the first time. What it says is tested in `known.rs`;
+/// everywhere else it is left out.
+const FIRST_MEETING: &str = " is new here. Its key: ";
+
+thread_local! {
+    /// Each test has known servers of its own, none at first.
+    static SETTINGS: tempfile::TempDir = tempfile::tempdir().expect("a folder");
+}
+
 /// The program with arguments, as a user called `ann` in UTC.
 pub fn hubbub(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_hubbub"));
     command.args(arguments).env("HUBBUB_LOG", "warn").env("USER", "ann").env("TZ", "UTC");
+    SETTINGS.with(|folder| command.env("HUBBUB_KNOWN_SERVERS", folder.path().join("known")));
     command
 }
 
@@ -32,10 +44,12 @@ pub fn run(arguments: &[&str]) -> Output {
     run_with(arguments, b"")
 }
 
-/// The exit code and stderr; stdout has to be empty.
+/// The exit code and stderr, but for a first meeting; stdout has to be empty.
 pub fn code(output: &Output) -> (Option<i32>, String) {
     assert_eq!(String::from_utf8_lossy(&output.stdout), "");
-    (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    let told = String::from_utf8_lossy(&output.stderr);
+    let lines = told.split_inclusive('\n').filter(|line| !line.contains(FIRST_MEETING));
+    (output.status.code(), lines.collect())
 }
 
 /// The lines of a stream, collected by a thread.
@@ -48,7 +62,8 @@ impl Lines {
         let (to, lines) = channel();
         std::thread::spawn(move || {
             for line in BufReader::new(stream).split(b'\n').map_while(Result::ok) {
-                if to.send(String::from_utf8_lossy(&line).into_owned()).is_err() {
+                let line = String::from_utf8_lossy(&line).into_owned();
+                if !line.contains(FIRST_MEETING) && to.send(line).is_err() {
                     return;
                 }
             }
@@ -106,6 +121,11 @@ impl Running {
         let pid = self.child.id().to_string();
         let status = Command::new("kill").args(["-s", name, &pid]).status().expect("kill runs");
         assert!(status.success());
+    }
+
+    /// The number of the process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Waits for the end.

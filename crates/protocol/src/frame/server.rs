@@ -405,6 +405,13 @@ pub enum ServerFrame {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         wait_ms: Option<u64>,
     },
+    /// You are too fast. If you go on, the connection is closed with this code.
+    Warning {
+        /// Stable, for programs.
+        code: CloseCode,
+        /// For people.
+        text: String,
+    },
     /// The last frame of a connection.
     Close {
         /// Stable, for programs.
@@ -457,6 +464,7 @@ impl ServerFrame {
             | ServerFrame::Gone { .. }
             | ServerFrame::Marked { .. }
             | ServerFrame::Drafted { .. }
+            | ServerFrame::Warning { .. }
             | ServerFrame::Close { .. } => None,
         }
     }

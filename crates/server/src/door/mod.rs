@@ -13,7 +13,7 @@ use hubbub_store::HistoryPage;
 use std::rc::Rc;
 use std::sync::Arc;
 
-pub(crate) use unspoken::goodbye as goodbye_to_unspoken;
+pub(crate) use unspoken::{goodbye as goodbye_to_unspoken, tls_only as goodbye_of_tls_only};
 
 /// How one connection is spoken to.
 #[derive(Debug)]
@@ -96,11 +96,11 @@ impl Door {
         }
     }
 
-    /// A line was too long and was skipped.
-    pub fn too_long(&mut self) -> Asked {
+    /// A line was longer than these bytes and was skipped.
+    pub fn too_long(&mut self, most: usize) -> Asked {
         match self {
-            Door::Native(door) => door.too_long(),
-            Door::Plain(door) => door.too_long(),
+            Door::Native(door) => door.too_long(most),
+            Door::Plain(door) => door.too_long(most),
         }
     }
 

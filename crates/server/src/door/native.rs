@@ -6,7 +6,9 @@ mod room;
 use crate::admit::Asked;
 use crate::reading::Hits;
 use hubbub_hub::{Delivery, Notice, Refusal, Reply, Tag};
-use hubbub_protocol::frame::{ClientFrame, Hit, Limits, ServerFrame, Target, write_line};
+use hubbub_protocol::frame::{
+    ClientFrame, Hit, Limits, ServerFrame, Target, has_few_values, write_line,
+};
 use hubbub_protocol::{
     CloseCode, ErrorCode, Event, Position, ResumeToken, RoomAddress, RoomId, VERSIONS, limits,
     sanitize,
@@ -50,6 +52,11 @@ impl Native {
             let text = "The line is not UTF-8; it was skipped.";
             return Some(self.bad(None, ErrorCode::NotUtf8, text.into()));
         };
+        if !has_few_values(line.as_bytes()) {
+            let most = limits::FRAME_VALUES;
+            let text = format!("A frame may have {most} values; this one was skipped.");
+            return Some(self.bad(None, ErrorCode::BadFrame, text));
+        }
         let asked = match serde_json::from_str::<ClientFrame>(line) {
             Ok(frame) => {
                 self.bad_lines = 0;
@@ -66,8 +73,8 @@ impl Native {
         Some(asked)
     }
 
-    pub(crate) fn too_long(&mut self) -> Asked {
-        let text = format!("A line may have {} bytes; this one was skipped.", limits::FRAME_BYTES);
+    pub(crate) fn too_long(&mut self, most: usize) -> Asked {
+        let text = format!("A line may have {most} bytes; this one was skipped.");
         self.bad(None, ErrorCode::TooLong, text)
     }
 
@@ -244,6 +251,7 @@ pub(crate) fn notice(notice: Notice, out: &mut Vec<u8>) {
             ServerFrame::Kicked { room, by, reason, banned }
         }
         Notice::Highlights { words } => ServerFrame::Highlights { words },
+        Notice::Warned { code, text } => ServerFrame::Warning { code, text },
         // Nothing waits in a session of this door.
         Notice::Dropped { .. } | Notice::NotStored { .. } => return,
     };

@@ -1,14 +1,15 @@
 //! How connections come to a lane and leave it.
 
 use super::{LINGER_MS, Lane, Shared, read_loop};
-use crate::conn::{Conn, Phase};
+use crate::conn::{Conn, Entry, Phase};
+use crate::door::Door;
 use crate::outbox::Outbox;
-use hubbub_hub::{Arrival, Departure, Input};
+use hubbub_hub::{Admission, Arrival, Departure, Input};
 use hubbub_protocol::line::LineBuffer;
-use hubbub_protocol::{CloseCode, RoomId, SessionId};
+use hubbub_protocol::{CloseCode, RoomId, SessionId, limits};
 use std::net::SocketAddr;
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use tokio::net::TcpStream;
 
 impl Lane {
@@ -16,11 +17,13 @@ impl Lane {
         &mut self,
         stream: std::net::TcpStream,
         peer: SocketAddr,
+        (admission, tls_only): (Option<Admission>, bool),
         shared: &Shared,
     ) {
         let stream = match TcpStream::from_std(stream) {
             Ok(stream) => stream,
             Err(error) => {
+                self.note_gone(peer, admission);
                 tracing::warn!(%error, "could not take a connection");
                 return;
             }
@@ -35,20 +38,118 @@ impl Lane {
         let slot = u32::try_from(slot).expect("fewer sockets than 2^32");
         let id = SessionId::new(lane, self.generations[slot as usize], slot);
         let outbox = Outbox::new(Arc::clone(&self.parts.budget));
-        entry.insert(Conn::new(id, peer, stream, outbox));
+        let address = peer.ip().to_canonical();
+        let needs_header = self.parts.config.proxies.iter().any(|net| net.contains(&address));
+        let begin = match (needs_header, tls_only) {
+            (true, tls_only) => Entry::Proxy { tls_only },
+            (false, true) => Entry::Tls,
+            (false, false) => Entry::Any,
+        };
+        entry.insert(Conn::new(id, peer, stream, begin, outbox)).admission = admission;
         let now = self.now();
-        self.undecided.push_back((now.plus(self.parts.config.sniff_ms), id));
         self.unnamed.push_back((now.plus(self.parts.config.login_ms), id));
         let task = tokio::task::spawn_local(read_loop(Rc::clone(shared), id));
         self.conns[slot as usize].read_task = Some(task.abort_handle());
+        if needs_header {
+            self.hasten(id);
+        }
+        if !needs_header {
+            self.peer_known(id);
+        }
     }
 
-    /// The door is known: the hub hears of the connection.
-    pub(super) fn introduce(&mut self, id: SessionId) {
+    /// It is known who the peer is: it came by itself, or the proxy has said for whom it connects.
+    /// Nothing that the peer said was looked at before.
+    pub(super) fn peer_known(&mut self, id: SessionId) {
+        let now = self.now();
+        let Some(conn) = self.conns.get_mut(id.slot() as usize).filter(|conn| conn.session == id)
+        else {
+            return;
+        };
+        if conn.admission.is_none() {
+            let mut arrivals = self.parts.arrivals.lock().unwrap_or_else(PoisonError::into_inner);
+            let admission = arrivals.arrive(now, conn.peer.ip());
+            drop(arrivals);
+            conn.admission = Some(admission);
+            if admission == Admission::Drop {
+                return self.drop_conn(id, Departure::Lost);
+            }
+        }
+        if conn.admission == Some(Admission::TurnAway) {
+            self.hasten(id);
+        }
+        self.await_first_words(id);
+    }
+
+    /// It is here for a moment only: see [`Conn::is_hasty`].
+    fn hasten(&mut self, id: SessionId) {
+        self.hasty.push_back((self.now().plus(limits::HASTE_MS), id));
+    }
+
+    /// From now on its silence counts.
+    pub(super) fn await_first_words(&mut self, id: SessionId) {
+        let greet_at = self.now().plus(self.parts.config.sniff_ms);
         let Some(conn) = self.conn(id) else { return };
+        conn.greet_at = conn.may_be_greeted().then_some(greet_at);
+        if conn.greet_at.is_some() {
+            self.undecided.push_back((greet_at, id));
+        }
+    }
+
+    /// A TLS hello has begun: everything begins again inside. A plain session, whose peer was greeted
+    /// while it was silent, ends as that of nobody.
+    pub(super) fn begin_tls(&mut self, id: SessionId) {
+        let config = self.parts.tls.config();
+        let Some(conn) = self.conn(id) else { return };
+        let was_served = conn.door.is_some();
+        let begun = conn.begin_tls(config);
+        if was_served {
+            let departure = Departure::Quit;
+            self.parts.hub.drive_in_burst(Input::Disconnected { session: id, departure });
+        }
+        if let Err(error) = begun {
+            tracing::warn!(%error, "TLS can't begin");
+            self.drop_conn(id, Departure::Lost);
+        }
+    }
+
+    /// TLS has failed: the peer gets the alert that says why, and the hub hears that it is lost.
+    pub(super) fn tls_failed(&mut self, id: SessionId, error: &std::io::Error) {
+        let Some(conn) = self.conn(id) else { return };
+        tracing::debug!(peer = %conn.peer, %error, "TLS failed");
+        let was_served = conn.door.is_some();
+        self.begin_closing(id, b"", false);
+        if was_served {
+            let departure = Departure::Lost;
+            self.parts.hub.drive_in_burst(Input::Disconnected { session: id, departure });
+        }
+    }
+
+    fn note_gone(&self, peer: SocketAddr, admission: Option<Admission>) {
+        if let Some(admission) = admission {
+            let mut arrivals = self.parts.arrivals.lock().unwrap_or_else(PoisonError::into_inner);
+            arrivals.gone(peer.ip(), admission);
+        }
+    }
+
+    /// The door is known: the hub hears of the connection, if it is not one too many.
+    pub(super) fn introduce(&mut self, id: SessionId) {
+        let plaintext_passwords = self.parts.config.hub.plaintext_passwords;
+        let Some(conn) = self.conn(id) else { return };
+        if conn.admission == Some(Admission::TurnAway) {
+            return self.close(id, CloseCode::Full);
+        }
+        let takes_passwords = plaintext_passwords || conn.is_private();
+        if let Some(Door::Plain(door)) = &mut conn.door {
+            door.take_passwords(takes_passwords);
+        }
         let Some(door) = &conn.door else { return };
-        let arrival =
-            Arrival { peer: conn.peer, door: door.kind(), resumable: door.is_resumable() };
+        let arrival = Arrival {
+            peer: conn.peer,
+            door: door.kind(),
+            resumable: door.is_resumable(),
+            is_private: conn.is_private(),
+        };
         self.parts.hub.drive_in_burst(Input::Connected { session: id, arrival });
     }
 
@@ -62,6 +163,7 @@ impl Lane {
             self.unsubscribe(id, room);
         }
         let conn = self.conns.remove(id.slot() as usize);
+        self.note_gone(conn.peer, conn.admission);
         for task in [conn.read_task, conn.write_task].into_iter().flatten() {
             // It may be the one that runs just now; that one ends by itself.
             task.abort();
@@ -81,6 +183,7 @@ impl Lane {
         }
         let ended = conn.phase == Phase::HalfClosed;
         conn.phase = Phase::Closing { deadline, ended };
+        conn.rests_until = None;
         if keep_queued {
             conn.outbox.append_last(last.into());
         } else {

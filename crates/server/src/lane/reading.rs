@@ -3,11 +3,16 @@
 use super::{Lane, Shared};
 use crate::admit::Asked;
 use crate::conn::{Ingest, Phase};
+use crate::stream::Read;
 use hubbub_hub::{Departure, Input, Reply};
 use hubbub_protocol::{CloseCode, ErrorCode, SessionId};
-use std::pin::Pin;
+use std::io;
 use std::task::{Context, Poll, ready};
-use tokio::io::{AsyncRead, ReadBuf};
+
+/// Bytes read at once of somebody who has not said who it is.
+const STRANGER_READ_BYTES: usize = 8 * 1024;
+/// What a small read of a connection that is being closed counts as, in bytes.
+const DRAINED_BYTES_MIN: usize = 256;
 
 impl Lane {
     /// Reads once. `Ready(false)`: the connection is gone and its task ends.
@@ -28,18 +33,14 @@ impl Lane {
             conn.parked = Some(context.waker().clone());
             return Poll::Pending;
         }
-        let mut buffer = ReadBuf::new(&mut self.scratch);
-        let read = ready!(Pin::new(&mut conn.stream).poll_read(context, &mut buffer));
-        let bytes = buffer.filled().len();
-        let alive = match read {
-            Err(_) => {
-                self.drop_conn(id, Departure::Lost);
-                false
-            }
-            Ok(()) if bytes == 0 => self.read_end(id),
-            Ok(()) => {
-                self.read_bytes(id, bytes);
-                true
+        let alive = match ready!(self.poll_stream(id, context, shared)) {
+            Err(error) => self.read_failed(id, &error),
+            Ok(read) => {
+                self.note_read(id, read.wire);
+                if read.bytes > 0 {
+                    self.read_bytes(id, read.bytes);
+                }
+                !read.is_end || self.read_end(id)
             }
         };
         // What the door itself answered (help, errors) goes out with this batch.
@@ -50,6 +51,47 @@ impl Lane {
         Poll::Ready(alive && self.conn(id).is_some())
     }
 
+    /// Reads from the connection into the scratch, and sees to what TLS wants besides.
+    fn poll_stream(
+        &mut self,
+        id: SessionId,
+        context: &mut Context<'_>,
+        shared: &Shared,
+    ) -> Poll<io::Result<Read>> {
+        let Some(conn) = self.conns.get_mut(id.slot() as usize).filter(|conn| conn.session == id)
+        else {
+            return Poll::Ready(Err(io::ErrorKind::NotConnected.into()));
+        };
+        let was_handshaking = conn.stream.is_handshaking();
+        let is_stranger = !conn.is_named && !conn.stream.is_encrypted();
+        // What a stranger sends before it was answered waits in the system, and not here.
+        let most = if is_stranger { STRANGER_READ_BYTES } else { self.scratch.len() };
+        let read = conn.stream.poll_read(context, &mut self.scratch[..most]);
+        let is_agreed = was_handshaking && !conn.stream.is_handshaking() && !conn.is_closing();
+        if conn.stream.has_unsent() {
+            // TLS has something to say that the socket did not take.
+            self.touch(id);
+            if read.is_pending() {
+                self.flush_dirty(shared);
+                self.parts.hub.end_burst();
+            }
+        }
+        if is_agreed {
+            self.await_first_words(id);
+        }
+        read
+    }
+
+    /// The connection is broken. Whether there is still something to be done with it.
+    fn read_failed(&mut self, id: SessionId, error: &io::Error) -> bool {
+        if self.conn(id).is_some_and(|conn| conn.stream.has_failed() && !conn.is_closing()) {
+            self.tls_failed(id, error);
+            return true;
+        }
+        self.drop_conn(id, Departure::Lost);
+        false
+    }
+
     pub(super) fn read_bytes(&mut self, id: SessionId, bytes: usize) {
         let (limits, now) = (self.limits(), self.now());
         let Some(conn) = self.conns.get_mut(id.slot() as usize) else { return };
@@ -57,7 +99,13 @@ impl Lane {
             return;
         }
         let mut answer = Vec::new();
-        let ingest = conn.ingest(&self.scratch[..bytes], &mut answer);
+        let mut ingest = conn.ingest(&self.scratch[..bytes], &mut answer);
+        if ingest == Ingest::PeerKnown {
+            self.peer_known(id);
+            let Some(conn) = self.conn(id).filter(|conn| !conn.is_closing()) else { return };
+            ingest = conn.ingest_waiting(&mut answer);
+        }
+        let Some(conn) = self.conn(id) else { return };
         if ingest == Ingest::Decided {
             answer.extend_from_slice(&conn.greeting());
         }
@@ -65,8 +113,10 @@ impl Lane {
         self.touch(id);
         match ingest {
             Ingest::Unserved(last) => return self.begin_closing(id, last, true),
+            Ingest::NoHeader => return self.refuse_proxy(id),
+            Ingest::Hello => return self.begin_tls(id),
             Ingest::Decided => self.introduce(id),
-            Ingest::Fine => {}
+            Ingest::Fine | Ingest::PeerKnown => {}
         }
         if queued.is_err() {
             return self.too_slow(id);
@@ -79,7 +129,7 @@ impl Lane {
         let Some(conn) = self.conn(id) else { return false };
         match conn.phase {
             Phase::Closing { deadline, .. } => {
-                if conn.outbox.is_empty() {
+                if conn.outbox.is_empty() && !conn.stream.has_unsent() {
                     // Everything is said and heard.
                     self.drop_conn(id, Departure::Lost);
                     return false;
@@ -87,8 +137,12 @@ impl Lane {
                 conn.phase = Phase::Closing { deadline, ended: true };
                 true
             }
-            Phase::Undecided if conn.lines.waiting().is_empty() => {
-                // A port probe: it was never anybody.
+            // A port probe, half a header or hello, or what was cut: it was never anybody.
+            Phase::Undecided
+                if conn.lines.waiting().is_empty()
+                    || conn.awaits_proxy()
+                    || conn.stream.was_cut() =>
+            {
                 self.drop_conn(id, Departure::Lost);
                 false
             }
@@ -96,11 +150,14 @@ impl Lane {
                 // A first line without an end, as from `printf name | nc`.
                 let ingest = conn.ingest(b"\n", &mut Vec::new());
                 conn.phase = Phase::HalfClosed;
-                if let Ingest::Unserved(last) = ingest {
-                    self.begin_closing(id, last, true);
-                } else {
-                    self.introduce(id);
-                    self.serve(id);
+                match ingest {
+                    Ingest::Unserved(last) => self.begin_closing(id, last, true),
+                    Ingest::Decided => {
+                        self.introduce(id);
+                        self.serve(id);
+                    }
+                    // A line's end decides, so there is nothing to wait for.
+                    _ => self.drop_conn(id, Departure::Lost),
                 }
                 true
             }
@@ -111,6 +168,16 @@ impl Lane {
             }
             Phase::HalfClosed => true,
         }
+    }
+
+    /// A proxy of the operator that does not say for whom it connects: nobody may come in under its
+    /// address.
+    fn refuse_proxy(&mut self, id: SessionId) {
+        let now = self.now();
+        let Some(conn) = self.conn(id) else { return };
+        let proxy = conn.peer;
+        self.complaints.no_header(now, proxy);
+        self.drop_conn(id, Departure::Lost);
     }
 
     /// Does what was asked, as far as its turn has come.
@@ -153,20 +220,68 @@ impl Lane {
     pub(super) fn ask(&mut self, id: SessionId, asked: Asked) {
         match asked {
             Asked::Command(tag, command) => {
-                self.parts.hub.drive_in_burst(Input::Command { session: id, tag, command });
+                let command = Input::Command { session: id, tag, command };
+                let rest_ms = self.parts.hub.drive_in_burst(command);
+                if rest_ms > 0 {
+                    self.rest(id, rest_ms);
+                }
             }
             Asked::Refused(tag, refusal) => {
                 let is_version = refusal.code == ErrorCode::Version;
+                let mut said = 0;
                 self.say(id, |conn, out| {
                     if let Some(door) = &mut conn.door {
                         door.reply(tag, Reply::Refused(refusal), out);
                     }
+                    said = out.len();
                 });
+                self.note_intake(id, said);
                 if is_version {
                     self.hang_up(id, CloseCode::Version);
                 }
             }
-            Asked::Answer(bytes) => self.say(id, |_, out| out.extend_from_slice(&bytes)),
+            Asked::Answer(bytes) => {
+                self.say(id, |_, out| out.extend_from_slice(&bytes));
+                self.note_intake(id, bytes.len());
+            }
+        }
+    }
+
+    /// It was too fast: nothing of it is looked at for this time.
+    pub(super) fn rest(&mut self, id: SessionId, ms: u64) {
+        let until = self.now().plus(ms);
+        let Some(conn) = self.conn(id) else { return };
+        if conn.is_closing() {
+            return;
+        }
+        let is_listed = conn.rests_until.is_some();
+        conn.rests_until = conn.rests_until.max(Some(until));
+        if !is_listed {
+            self.resting.push(id);
+        }
+    }
+
+    /// Counts what came over the wire.
+    fn note_read(&mut self, id: SessionId, wire: usize) {
+        match self.conn(id) {
+            // It needs no rest: it is read up to here, so that it sees its last word, and no further.
+            Some(conn) if conn.is_closing() => conn.drained += wire.max(DRAINED_BYTES_MIN),
+            _ => self.note_intake(id, wire),
+        }
+    }
+
+    /// Counts what was read, or answered without asking the hub; who takes more than its share rests.
+    fn note_intake(&mut self, id: SessionId, bytes: usize) {
+        let now = self.now();
+        let limits = &self.parts.config.hub.limits;
+        let Some(conn) = self.conns.get_mut(id.slot() as usize).filter(|conn| conn.session == id)
+        else {
+            return;
+        };
+        let of = (&mut conn.intake, conn.peer.ip());
+        let ms = self.intake.take(now, &limits.intake, &limits.exempt, of, bytes);
+        if ms > 0 {
+            self.rest(id, ms);
         }
     }
 

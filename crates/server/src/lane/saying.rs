@@ -51,11 +51,11 @@ impl Lane {
             return;
         }
         if let Some(command) = conn.follow_up.take() {
-            self.parts.hub.drive_in_burst(Input::Command {
-                session: id,
-                tag: None,
-                command: *command,
-            });
+            let command = Input::Command { session: id, tag: None, command: *command };
+            let rest_ms = self.parts.hub.drive_in_burst(command);
+            if rest_ms > 0 {
+                self.rest(id, rest_ms);
+            }
         }
     }
 

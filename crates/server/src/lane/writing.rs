@@ -54,8 +54,7 @@ impl Lane {
         let Some(conn) = self.conn(id) else { return };
         if let Phase::Closing { ended, .. } = conn.phase {
             // The peer sees the end after the last word, and not a reset before it.
-            let socket = socket2::SockRef::from(&conn.stream);
-            if ended || socket.shutdown(std::net::Shutdown::Write).is_err() {
+            if ended || conn.stream.end().is_err() {
                 self.drop_conn(id, Departure::Lost);
             }
             return;

@@ -5,6 +5,8 @@ use hubbub_protocol::limits;
 /// The rows of the table of limits: the constant in `limits.rs`, how the row begins, value, unit.
 pub(crate) const LIMITS: &[(&str, &str, u64, &str)] = &[
     ("FRAME_BYTES", "Frame", limits::FRAME_BYTES as u64, "bytes"),
+    ("HELLO_BYTES", "Frame before the `welcome`", limits::HELLO_BYTES as u64, "bytes"),
+    ("FRAME_VALUES", "Values in one frame", limits::FRAME_VALUES as u64, "values"),
     ("TEXT_BYTES", "Text", limits::TEXT_BYTES as u64, "bytes"),
     ("TEXT_LINES", "Lines in a text", limits::TEXT_LINES as u64, "lines"),
     ("USER_NAME_BYTES", "User name", limits::USER_NAME_BYTES as u64, "bytes"),
@@ -39,6 +41,13 @@ pub(crate) const LIMITS: &[(&str, &str, u64, &str)] = &[
         "Life of an empty room in which nothing is kept",
         limits::EMPTY_ROOM_MS,
         "ms",
+    ),
+    ("REST_MS", "Rest of who says too much at once", limits::REST_MS, "ms"),
+    (
+        "TOO_FAST_REFUSALS",
+        "Answers of `too_fast` in a minute",
+        limits::TOO_FAST_REFUSALS as u64,
+        "answers",
     ),
     ("RESUME_HOLD_MS", "Hold of a lost user", limits::RESUME_HOLD_MS, "ms"),
     ("LOGIN_MS", "Time until an accepted `hello`", limits::LOGIN_MS, "ms"),
@@ -174,6 +183,9 @@ pub(crate) const INTERNAL: &[&str] = &[
     "INVITES",
     "AUDIT_MS",
     "AUDIT_WAITING",
-    "PIN_TRIES_REMEMBERED",
+    "ADDRESSES_REMEMBERED",
+    "TURNED_AWAY",
+    "HASTE_MS",
+    "PROBE_MS",
     "TRIM_EVENTS",
 ];

@@ -2,6 +2,9 @@
 //! waits for something that never comes fails after [`PATIENCE`], and says what had come.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+pub(crate) mod tls;
+
+use hubbub_hub::{Limited, Limits};
 use hubbub_server::{Figures, Handle, Server, ServerConfig};
 use serde_json::{Value, json};
 use std::collections::VecDeque;
@@ -36,6 +39,7 @@ impl TestServer {
         let mut config = ServerConfig::new(listen, folder.path().join("data"));
         // Two, so that deliveries cross lanes whatever machine this is.
         config.lanes = 2;
+        config.hub.limits = roomy();
         change(&mut config);
         let mut server = Self { config, handle: None, folder };
         server.run();
@@ -45,7 +49,9 @@ impl TestServer {
     fn run(&mut self) {
         let handle = Server::start(self.config.clone()).expect("the server starts");
         // From now on on this port, also after a restart.
-        self.config.listen = handle.addresses().to_vec();
+        let clear = handle.addresses().len() - handle.tls_addresses().len();
+        self.config.listen = handle.addresses()[..clear].to_vec();
+        self.config.listen_tls = handle.tls_addresses().to_vec();
         self.handle = Some(handle);
     }
 
@@ -59,6 +65,11 @@ impl TestServer {
 
     pub(crate) fn figures(&self) -> Figures {
         self.handle.as_ref().expect("it runs").figures()
+    }
+
+    /// Bytes that wait in the outboxes of all connections.
+    pub(crate) fn queued_bytes(&self) -> usize {
+        self.handle.as_ref().expect("it runs").queued_bytes()
     }
 
     /// Waits until the hub counts so many connections and users.
@@ -108,6 +119,15 @@ impl TestServer {
     }
 }
 
+/// As much of everything as anybody likes, but tries of PINs: tests are in a hurry. The limits are tested in
+/// `limits.rs`.
+fn roomy() -> Limits {
+    let (usual, mut limits) = (Limits::default(), Limits::free());
+    limits.user[Limited::Pins] = usual.user[Limited::Pins];
+    limits.address[Limited::Pins] = usual.address[Limited::Pins];
+    limits
+}
+
 /// Waits until something is so that no fence tells of.
 pub(crate) fn eventually(what: impl Fn() -> String, is_so: impl Fn() -> bool) {
     let deadline = Instant::now() + PATIENCE;
@@ -136,7 +156,7 @@ impl Wire {
         Self::over(socket.into())
     }
 
-    fn over(stream: TcpStream) -> Self {
+    pub(crate) fn over(stream: TcpStream) -> Self {
         stream.set_nodelay(true).expect("a socket");
         stream.set_read_timeout(Some(PATIENCE)).expect("a socket");
         stream.set_write_timeout(Some(PATIENCE)).expect("a socket");
@@ -173,6 +193,16 @@ impl Wire {
         }
     }
 
+    /// The next line of a connection that may be cut off.
+    pub(crate) fn raw_line_if_any(&mut self) -> Option<Vec<u8>> {
+        let mut line = Vec::new();
+        match self.reader.read_until(b'\n', &mut line) {
+            Ok(bytes) => (bytes > 0).then_some(line),
+            Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => None,
+            Err(error) => panic!("neither a line nor an end: {error}"),
+        }
+    }
+
     /// The next line without its end.
     pub(crate) fn line(&mut self) -> Option<String> {
         let line = String::from_utf8(self.raw_line()?).expect("the server writes UTF-8");
@@ -191,6 +221,11 @@ impl Wire {
         let mut rest = Vec::new();
         self.reader.read_to_end(&mut rest).expect("the server closes");
         rest
+    }
+
+    /// Everything below lines.
+    pub(crate) fn raw(&self) -> &TcpStream {
+        self.stream()
     }
 
     /// Whether anything has come that was not read.
@@ -221,7 +256,12 @@ pub(crate) struct Plain {
 
 impl Plain {
     pub(crate) fn enter(address: SocketAddr, name: &str) -> Self {
-        let mut plain = Self { wire: Wire::connect(address), heard: VecDeque::new() };
+        Self::over(Wire::connect(address), name)
+    }
+
+    /// On a connection that is there already.
+    pub(crate) fn over(wire: Wire, name: &str) -> Self {
+        let mut plain = Self { wire, heard: VecDeque::new() };
         plain.say(name);
         assert_eq!(plain.line(), format!("-- Welcome, {name}! /help lists the commands."));
         plain.expect("-- You are in lobby: ");

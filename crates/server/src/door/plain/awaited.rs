@@ -48,6 +48,13 @@ pub(super) enum Awaited {
     Highlights(Vec<String>),
 }
 
+impl Awaited {
+    /// Whether it came with a password.
+    pub(super) fn has_password(&self) -> bool {
+        matches!(self, Awaited::Login { .. } | Awaited::Password | Awaited::Register { .. })
+    }
+}
+
 /// Which part of how a room is set up.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Part {

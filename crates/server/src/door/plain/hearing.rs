@@ -186,9 +186,13 @@ impl Plain {
     /// Says why something can't be done, and asks for what would help.
     fn refused(&mut self, awaited: Option<Awaited>, refusal: &Refusal, out: &mut String) {
         let error = format!("! {}\n", sanitize::for_terminal_line(&refusal.text));
+        // What stood on the command line is refused by the hub; here it must not be asked for again.
+        let awaited = awaited.filter(|awaited| self.takes_passwords || !awaited.has_password());
         match (awaited, refusal.code) {
             // A free name is told with the name of an account only.
-            (Some(Awaited::Name(name)), ErrorCode::LoginNeeded) if refusal.suggestion.is_some() => {
+            (Some(Awaited::Name(name)), ErrorCode::LoginNeeded)
+                if self.takes_passwords && refusal.suggestion.is_some() =>
+            {
                 out.push_str(&self.question(Prompt::Password { name, wished: true }));
             }
             (Some(Awaited::Name(_)), ErrorCode::LoginNeeded) => {
@@ -274,6 +278,7 @@ impl Plain {
             }
             // This door shows neither.
             Notice::Marked { .. } | Notice::Drafted { .. } => String::new(),
+            Notice::Warned { text, .. } => format!("! {text}\n"),
             Notice::Dropped { messages } => notices::dropped(&messages),
             Notice::NotStored { to } => {
                 format!("! A message to {to} could not be stored, and was not sent.\n")
@@ -319,7 +324,14 @@ fn registered(user: &Author) -> String {
     format!("-- You are registered. Next time: /login {}\n", user.name)
 }
 
-/// Whether the same may be tried again.
+/// Whether the same may be tried again, now or in a while.
 fn asks_again(code: ErrorCode) -> bool {
-    matches!(code, ErrorCode::WrongPassword | ErrorCode::Busy | ErrorCode::NotStored)
+    matches!(
+        code,
+        ErrorCode::WrongPassword
+            | ErrorCode::TooFast
+            | ErrorCode::Busy
+            | ErrorCode::Unavailable
+            | ErrorCode::NotStored
+    )
 }

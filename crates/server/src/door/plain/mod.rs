@@ -31,11 +31,11 @@ use super::Variant;
 use crate::admit::Asked;
 use crate::reading::Hits;
 use awaited::{AWAITED, Awaited, Looked, More};
-use hubbub_hub::{Command, Refusal};
+use hubbub_hub::{Command, NO_PASSWORDS, Refusal, WITH_TLS};
 use hubbub_protocol::frame::LinkEntry;
 use hubbub_protocol::{
     Author, CloseCode, ErrorCode, Event, LoginId, Position, ResumeToken, RoomAddress, RoomId,
-    RoomName, Seq, UserName, limits, sanitize,
+    RoomName, Seq, UserName, sanitize,
 };
 use hubbub_store::HistoryPage;
 use prompt::Prompt;
@@ -72,6 +72,8 @@ pub struct Plain {
     more: Option<Box<More>>,
     /// The words that call the account.
     highlights: Vec<String>,
+    /// Whether passwords may be sent over this connection.
+    takes_passwords: bool,
     /// A line was typed that the terminal did not show, its end included.
     unseen_line: bool,
     /// Takes out telnet's commands and answers them.
@@ -110,9 +112,16 @@ impl Plain {
             follows: None,
             more: None,
             highlights: Vec::new(),
+            takes_passwords: false,
             unseen_line: false,
             telnet: Telnet::default(),
         }
+    }
+
+    /// Whether passwords may be sent over this connection. Else none is asked for: it would have crossed
+    /// the wire before the hub could refuse it.
+    pub fn take_passwords(&mut self, may: bool) {
+        self.takes_passwords = may;
     }
 
     /// What the server says to somebody who waits for it to speak first.
@@ -149,8 +158,8 @@ impl Plain {
         }
     }
 
-    pub(crate) fn too_long(&mut self) -> Asked {
-        let text = format!("A line may have {} bytes; this one was skipped.", limits::FRAME_BYTES);
+    pub(crate) fn too_long(&mut self, most: usize) -> Asked {
+        let text = format!("A line may have {most} bytes; this one was skipped.");
         self.skipped(ErrorCode::TooLong, text)
     }
 
@@ -194,6 +203,10 @@ impl Plain {
     }
 
     fn ask(&mut self, error: Option<String>, prompt: Prompt) -> Asked {
+        if !self.takes_passwords {
+            // All questions are about a password.
+            return refuse(ErrorCode::TlsNeeded, format!("{NO_PASSWORDS}, {WITH_TLS}"));
+        }
         let error = error.map_or_else(String::new, |error| format!("! {error}\n"));
         let question = self.question(prompt);
         self.answer(&format!("{error}{question}"))

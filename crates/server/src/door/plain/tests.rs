@@ -28,7 +28,9 @@ fn room(room: &str) -> RoomName {
 
 /// A door that is not a telnet's, and nobody yet.
 fn stranger() -> Plain {
-    Plain::new([ResumeToken([1; 16]), ResumeToken([2; 16])])
+    let mut door = Plain::new([ResumeToken([1; 16]), ResumeToken([2; 16])]);
+    door.take_passwords(true);
+    door
 }
 
 /// One with the name ann, in the lobby.
@@ -411,7 +413,7 @@ fn a_line_that_can_not_be_an_answer_asks_again() {
             assert!(door.is_asking() && said.lines().count() == 2, "{question}: {said}");
         }
         let (mut door, question) = questions().swap_remove(index);
-        let Asked::Answer(said) = door.too_long() else { panic!("{question}") };
+        let Asked::Answer(said) = door.too_long(4096) else { panic!("{question}") };
         assert!(String::from_utf8(said).unwrap().ends_with(&format!("{question}\n")));
     }
 }
@@ -429,7 +431,13 @@ fn answer_all(door: &mut Plain, question: &str) {
 /// Whoever types a password once more, because it could not be looked at, must not say it to a room.
 #[test]
 fn after_a_refusal_that_will_pass_the_password_is_asked_for_again() {
-    for code in [ErrorCode::Busy, ErrorCode::NotStored, ErrorCode::WrongPassword] {
+    for code in [
+        ErrorCode::Busy,
+        ErrorCode::NotStored,
+        ErrorCode::TooFast,
+        ErrorCode::Unavailable,
+        ErrorCode::WrongPassword,
+    ] {
         for (mut door, question) in questions() {
             answer_all(&mut door, &question);
             let said = refused(&mut door, AWAITED, code, None);
@@ -437,6 +445,55 @@ fn after_a_refusal_that_will_pass_the_password_is_asked_for_again() {
             assert!(door.is_asking(), "{question}");
         }
     }
+}
+
+/// "Go on in 3 s" is about the password too.
+#[test]
+fn who_was_too_fast_with_a_password_types_it_again_and_nobody_hears_it() {
+    for (mut door, line) in [(stranger(), "/login bob"), (guest(), "/login bob")] {
+        told(&mut door, line);
+        let (tag, _) = command_of(&mut door, NEVER_SHOWN);
+        let said = refused(&mut door, tag, ErrorCode::TooFast, None);
+        assert_eq!(said, format!("! No.\n{PASSWORD}"));
+        let asked = door.decode(NEVER_SHOWN.as_bytes());
+        assert!(is_entry(&asked), "{asked:?}");
+    }
+}
+
+#[test]
+fn where_passwords_are_not_taken_none_is_asked_for() {
+    let careful = |mut door: Plain| {
+        door.take_passwords(false);
+        door
+    };
+    let text = format!("! {NO_PASSWORDS}, {WITH_TLS}\n");
+    for (door, line) in [
+        (stranger(), "/login bob"),
+        (stranger(), "/register bob"),
+        (stranger(), "/register bob short"),
+        (guest(), "/login bob"),
+        (guest(), "/register"),
+        (account(), "/passwd"),
+    ] {
+        let mut door = careful(door);
+        assert_eq!(told(&mut door, line), text, "{line}");
+        assert!(!door.is_asking(), "{line}");
+    }
+    // What stands on the line has crossed the wire already. Nothing asks for it once more.
+    for code in [ErrorCode::TlsNeeded, ErrorCode::TooFast, ErrorCode::InviteNeeded] {
+        for line in ["/login bob secret", "/register bob sesame-open"] {
+            let mut door = careful(stranger());
+            let (tag, hello) = command_of(&mut door, line);
+            assert!(matches!(hello, Command::Hello { entry: Some(_), .. }));
+            let said = refused(&mut door, tag, code, None);
+            assert_eq!(said, "! No.\nWhat is your name?\n");
+            assert!(!door.is_asking());
+        }
+    }
+    let mut door = careful(stranger());
+    let (tag, _) = command_of(&mut door, "bob");
+    refused(&mut door, tag, ErrorCode::LoginNeeded, Some("bob2"));
+    assert!(!door.is_asking());
 }
 
 #[test]

@@ -114,9 +114,7 @@ impl Arrivals {
 
     /// The address as it is counted, if it is.
     fn counted(&self, address: IpAddr) -> Option<IpNet> {
-        let address = address.to_canonical();
-        let exempt = self.limits.exempt.iter().any(|network| network.contains(&address));
-        (!exempt).then(|| network_of(address))
+        (!self.limits.is_exempt(address)).then(|| network_of(address.to_canonical()))
     }
 
     /// Forgets addresses without connections: those that may come as often as ever, and if that is not

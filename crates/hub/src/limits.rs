@@ -3,6 +3,7 @@
 
 use hubbub_protocol::limits;
 use ipnet::IpNet;
+use std::net::IpAddr;
 use std::ops::{Index, IndexMut};
 
 /// So many at once, and then so many a minute (the generic cell rate algorithm).
@@ -140,6 +141,13 @@ pub struct Limits {
 }
 
 impl Limits {
+    /// Whether an address is not counted, because many people may stand behind it.
+    #[must_use]
+    pub fn is_exempt(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        self.exempt.iter().any(|network| network.contains(&address))
+    }
+
     /// No limits: for measuring what the machine can do.
     #[must_use]
     pub fn free() -> Self {

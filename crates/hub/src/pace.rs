@@ -46,9 +46,7 @@ impl Hub {
     /// Whose name something is done in.
     pub(crate) fn payer(&self, session: SessionId, user: Option<UserId>) -> Payer {
         let address = self.address_of(session);
-        let exempt = &self.config.limits.exempt;
-        let is_exempt =
-            address.is_some_and(|address| exempt.iter().any(|network| network.contains(&address)));
+        let is_exempt = address.is_some_and(|address| self.config.limits.is_exempt(address));
         Payer { user, network: address.map(network_of), is_exempt }
     }
 

@@ -4,7 +4,7 @@
 //! that takes more than its share rests for a moment, and what it sends meanwhile waits in the system,
 //! where it grows into larger pieces.
 
-use hubbub_hub::{Bucket, IntakeLimits, Rate};
+use hubbub_hub::{Bucket, Limits, Rate};
 use hubbub_protocol::room::network_of;
 use hubbub_protocol::{MonoMs, limits};
 use ipnet::IpNet;
@@ -43,19 +43,18 @@ impl IntakeByAddress {
     pub(crate) fn take(
         &mut self,
         now: MonoMs,
-        limits: &IntakeLimits,
-        exempt: &[IpNet],
+        limits: &Limits,
         of: (&mut Intake, IpAddr),
         bytes: usize,
     ) -> u64 {
         let (connection, address) = of;
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
-        let rest = connection.take(now, limits.reads, limits.bytes, bytes);
-        let address = address.to_canonical();
-        if exempt.iter().any(|network| network.contains(&address)) {
+        let intake = &limits.intake;
+        let rest = connection.take(now, intake.reads, intake.bytes, bytes);
+        if limits.is_exempt(address) {
             return rest;
         }
-        let network = network_of(address);
+        let network = network_of(address.to_canonical());
         if self.by.len() >= limits::ADDRESSES_REMEMBERED && !self.by.contains_key(&network) {
             self.by.retain(|_, intake| !intake.is_full(now));
             if self.by.len() >= limits::ADDRESSES_REMEMBERED {
@@ -64,27 +63,31 @@ impl IntakeByAddress {
             }
         }
         let shared = self.by.entry(network).or_default();
-        rest.max(shared.take(now, limits.address_reads, limits.address_bytes, bytes))
+        rest.max(shared.take(now, intake.address_reads, intake.address_bytes, bytes))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use hubbub_hub::IntakeLimits;
 
-    const LIMITS: IntakeLimits = IntakeLimits {
-        reads: Rate::new(3, 60_000),
-        bytes: Rate::new(1_000, 60_000),
-        address_reads: Rate::new(5, 60_000),
-        address_bytes: Rate::new(1_000_000, 60_000_000),
-    };
+    fn limits(exempt: &[IpNet]) -> Limits {
+        let intake = IntakeLimits {
+            reads: Rate::new(3, 60_000),
+            bytes: Rate::new(1_000, 60_000),
+            address_reads: Rate::new(5, 60_000),
+            address_bytes: Rate::new(1_000_000, 60_000_000),
+        };
+        Limits { intake, exempt: exempt.to_vec(), ..Limits::free() }
+    }
 
     #[test]
     fn many_small_reads_and_few_large_ones_both_have_an_end() {
         let address = "10.0.0.1".parse().unwrap();
         let mut by = IntakeByAddress::default();
         let mut take = |now, intake: &mut Intake, bytes| {
-            by.take(MonoMs(now), &LIMITS, &[], (intake, address), bytes)
+            by.take(MonoMs(now), &limits(&[]), (intake, address), bytes)
         };
         let (mut tiny, mut large) = (Intake::default(), Intake::default());
         let rests: Vec<_> = (0..5).map(|_| take(0, &mut tiny, 1)).collect();
@@ -99,7 +102,7 @@ mod tests {
         let mut take = |address: &str, exempt: &[IpNet]| {
             let address = address.parse().unwrap();
             let mut fresh = Intake::default();
-            by.take(MonoMs(0), &LIMITS, exempt, (&mut fresh, address), 1)
+            by.take(MonoMs(0), &limits(exempt), (&mut fresh, address), 1)
         };
         let rests: Vec<_> = (1..=6).map(|n| take(&format!("2001:db8::{n}"), &[])).collect();
         assert_eq!(rests, [0, 0, 0, 0, 0, 1]);

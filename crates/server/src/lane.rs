@@ -56,6 +56,7 @@ pub(crate) enum ToLane {
     Accepted {
         stream: std::net::TcpStream,
         peer: SocketAddr,
+        /// `None`: it comes from a proxy, which says first for whom.
         admission: Option<Admission>,
         /// Whether TLS is all that is spoken where it came in.
         tls_only: bool,

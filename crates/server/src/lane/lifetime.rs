@@ -38,8 +38,8 @@ impl Lane {
         let slot = u32::try_from(slot).expect("fewer sockets than 2^32");
         let id = SessionId::new(lane, self.generations[slot as usize], slot);
         let outbox = Outbox::new(Arc::clone(&self.parts.budget));
-        let address = peer.ip().to_canonical();
-        let needs_header = self.parts.config.proxies.iter().any(|net| net.contains(&address));
+        // Who comes from a proxy is admitted when that has said who it is.
+        let needs_header = admission.is_none();
         let begin = match (needs_header, tls_only) {
             (true, tls_only) => Entry::Proxy { tls_only },
             (false, true) => Entry::Tls,

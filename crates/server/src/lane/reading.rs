@@ -279,7 +279,7 @@ impl Lane {
             return;
         };
         let of = (&mut conn.intake, conn.peer.ip());
-        let ms = self.intake.take(now, &limits.intake, &limits.exempt, of, bytes);
+        let ms = self.intake.take(now, limits, of, bytes);
         if ms > 0 {
             self.rest(id, ms);
         }

@@ -7,7 +7,7 @@ use crate::config::{ServerConfig, TlsConfig};
 use crate::hub_loop::HubLoop;
 use crate::outbox::Budget;
 use crate::tls::Tls;
-use hubbub_hub::{Arrivals, Hub, HubConfig, Limits};
+use hubbub_hub::{Admission, Arrivals, Hub, HubConfig, Limits};
 use hubbub_protocol::Epoch;
 use hubbub_protocol::record::Snapshot;
 use std::io::Write;
@@ -63,7 +63,7 @@ fn a_connection_that_is_cut_off_leaves_no_task_behind() {
             if inbox.put(ToLane::Accepted {
                 stream,
                 peer: address,
-                admission: None,
+                admission: Some(Admission::Welcome),
                 tls_only: false,
             }) {
                 inbox.wake();
@@ -123,7 +123,12 @@ fn after_a_standstill(
         peer.set_nonblocking(true).unwrap();
         let (stream, address) = listener.accept().unwrap();
         stream.set_nonblocking(true).unwrap();
-        if inbox.put(ToLane::Accepted { stream, peer: address, admission: None, tls_only: false }) {
+        if inbox.put(ToLane::Accepted {
+            stream,
+            peer: address,
+            admission: Some(Admission::Welcome),
+            tls_only: false,
+        }) {
             inbox.wake();
         }
         let accepted = Instant::now();

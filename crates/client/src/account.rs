@@ -21,6 +21,15 @@ impl Core {
         self.hello_again();
     }
 
+    /// The server said not to come back ([`ConnectionState::Stopped`]), and the person wants to all the same,
+    /// a while after a kick for example. What was not acknowledged is sent again, and counts once. Nothing
+    /// happens after [`quit`](Self::quit).
+    pub fn come_again(&mut self) {
+        if self.session.state == ConnectionState::Stopped && !self.session.quitting {
+            self.session.state = ConnectionState::Offline;
+        }
+    }
+
     /// After a refusal there is something new to say.
     pub(crate) fn hello_again(&mut self) {
         self.session.refused = false;

@@ -26,6 +26,7 @@ use crate::event::{ClientEvent, RequestId};
 use crate::security::Security;
 use commands::{Answer, Command};
 use hubbub_protocol::frame::{MessageKind, Page};
+use hubbub_protocol::secret::Hidden;
 use hubbub_protocol::{
     Fingerprint, Instance, Position, RoomAddress, RoomName, Seq, UserName, WallMs,
 };
@@ -226,6 +227,22 @@ impl Client {
     /// As for [`history`](Self::history).
     pub async fn users(&self, after: Option<String>) -> Result<ClientEvent, ClientError> {
         self.ask(move |core| core.users(after)).await
+    }
+
+    /// Tells the server what whoever runs it could, as an admin: a [`ClientEvent::Managed`].
+    ///
+    /// # Errors
+    /// As for [`history`](Self::history).
+    pub async fn manage(&self, line: String) -> Result<ClientEvent, ClientError> {
+        self.ask(move |core| core.manage(line)).await
+    }
+
+    /// Makes one's account the first admin, with what the server showed to whoever started it.
+    ///
+    /// # Errors
+    /// As for [`history`](Self::history).
+    pub async fn set_up(&self, token: Hidden) -> Result<(), ClientError> {
+        self.ask(move |core| core.set_up(token)).await.map(drop)
     }
 
     /// A fence: returns the server's clock after everything that was on its way is answered.

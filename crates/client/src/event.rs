@@ -425,7 +425,22 @@ pub enum ClientEvent {
         /// The request.
         request: RequestId,
     },
-    /// This client is too fast: if it goes on, the server closes the connection.
+    /// The answer to [`Core::manage`](crate::Core::manage).
+    Managed {
+        /// The request.
+        request: RequestId,
+        /// For people: a line each.
+        lines: Vec<String>,
+    },
+    /// Whoever runs the server, or an admin, tells everybody something.
+    Announced {
+        /// What.
+        text: Note,
+        /// The admin; `None`: whoever runs the server.
+        by: Option<UserName>,
+    },
+    /// This client is too fast: if it goes on, the server closes the connection. Or it is closed at once,
+    /// and this says why.
     Warned {
         /// With which code.
         code: CloseCode,

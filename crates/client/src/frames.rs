@@ -42,6 +42,9 @@ impl Core {
                 let refusal = Refusal { code, next, text, wait_ms };
                 self.refused(now, id, refusal, suggestion);
             }
+            ServerFrame::Announcement { text, by } => {
+                self.events.push_back(ClientEvent::Announced { text, by });
+            }
             ServerFrame::Warning { code, text } => {
                 self.events.push_back(ClientEvent::Warned { code, text });
             }
@@ -104,6 +107,7 @@ impl Core {
             | ServerFrame::Roles { id, .. }
             | ServerFrame::Restrictions { id, .. }
             | ServerFrame::Found { id, .. }
+            | ServerFrame::Admin { id, .. }
             | ServerFrame::Pong { id, .. } => match (self.requests.answer(id), id) {
                 (Some(Waiting::Asked), Some(id)) => self.answered(RequestId(id), frame),
                 (Some(Waiting::KeepAlive), _) => {}
@@ -188,6 +192,7 @@ impl Core {
             ServerFrame::Found { hits, next, behind, .. } => {
                 ClientEvent::Found { request, hits, next, behind }
             }
+            ServerFrame::Admin { lines, .. } => ClientEvent::Managed { request, lines },
             ServerFrame::Pong { time, .. } => ClientEvent::Pong { request, time },
             ServerFrame::Logins { logins, .. } => ClientEvent::LoginList { request, logins },
             ServerFrame::Links { links, next, .. } => {

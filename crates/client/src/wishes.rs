@@ -7,6 +7,7 @@ use crate::event::{ClientEvent, ConnectionState, LocalId, RequestId, SendState};
 use crate::outbox::Full;
 use crate::requests::{Asked, Waiting};
 use hubbub_protocol::frame::{ClientFrame, MessageKind, Page, Request, write_line};
+use hubbub_protocol::secret::Hidden;
 use hubbub_protocol::{Body, RoomAddress, RoomName, Said, Seq, Text, UserName, limits};
 
 impl Core {
@@ -163,6 +164,23 @@ impl Core {
     /// As for [`history`](Self::history).
     pub fn users(&mut self, after: Option<String>) -> Result<RequestId, AskError> {
         self.ask_for_program(Waiting::Asked, Request::Users { after })
+    }
+
+    /// Tells the server what whoever runs it could, as an admin. Answered by [`ClientEvent::Managed`].
+    ///
+    /// # Errors
+    /// As for [`history`](Self::history).
+    pub fn manage(&mut self, line: String) -> Result<RequestId, AskError> {
+        self.ask_for_program(Waiting::Asked, Request::Admin { line })
+    }
+
+    /// Makes one's account the first admin, with what the server showed to whoever started it. Answered by
+    /// [`ClientEvent::Done`].
+    ///
+    /// # Errors
+    /// As for [`history`](Self::history).
+    pub fn set_up(&mut self, token: Hidden) -> Result<RequestId, AskError> {
+        self.ask_for_program(Waiting::Asked, Request::Setup { token })
     }
 
     /// A fence: [`ClientEvent::Pong`] comes after the answers to everything that is on its way.

@@ -74,6 +74,7 @@ fn info(number: u64) -> Box<RoomInfo> {
         member_limit: None,
         slow_s: (number % 2) as u32,
         pinned: vec![Seq(number)],
+        transcribed: false,
         role: (number & 2 > 0).then_some(Role::Owner),
         created: WallMs(0),
     })

@@ -289,6 +289,35 @@ fn one_can_begin_a_private_chat() {
 }
 
 #[test]
+fn who_was_kicked_comes_again_when_its_person_says_so() {
+    let mut script = live_script();
+    script.say("one");
+    script.close(CloseCode::Kicked);
+    script.break_connection();
+    assert_eq!(script.core.connection(), ConnectionState::Stopped);
+    assert_eq!(script.core.reconnect_delay_ms(0), None);
+    assert_eq!(script.core.send(&room("lobby"), "two", MessageKind::Text), Err(SendError::Stopped));
+    script.core.come_again();
+    assert!(script.core.reconnect_delay_ms(0).is_some());
+    script.core.send(&room("lobby"), "two", MessageKind::Text).unwrap();
+    script.welcome();
+    let (_, rest) = script.join(CatchUp::Live, 0);
+    let sends: Vec<_> = rest
+        .into_iter()
+        .filter_map(|(_, request)| match request {
+            Request::Send { text, counter, .. } => Some((text, counter.unwrap().0)),
+            _ => None,
+        })
+        .collect();
+    // The first one may have been heard: it keeps its number.
+    assert_eq!(sends, [("one".into(), 1), ("two".into(), 2)]);
+    script.core.quit();
+    script.break_connection();
+    script.core.come_again();
+    assert_eq!(script.core.reconnect_delay_ms(0), None, "it has quit itself");
+}
+
+#[test]
 fn close_codes_decide_about_coming_back() {
     for code in CloseCode::ALL {
         let mut script = live_script();

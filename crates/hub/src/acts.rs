@@ -78,7 +78,9 @@ impl Hub {
     ) {
         let mut reason = details.room.map_or("", RoomName::as_str).to_owned();
         if !details.what.is_empty() {
-            reason.push_str(": ");
+            if details.room.is_some() {
+                reason.push_str(": ");
+            }
             reason.push_str(details.what);
         }
         if let Some(why) = details.why {

@@ -29,7 +29,8 @@ pub enum Admission {
 #[derive(Debug)]
 pub struct Arrivals {
     limits: Limits,
-    /// By address (IPv6: by /64). Those that are exempt are not here.
+    /// By address (IPv6: by /64). Those that are exempt are counted too: they may be so no longer when
+    /// they go.
     by: FxHashMap<IpNet, Neighbours>,
     connections: usize,
     /// Those that are being told that they are too many.
@@ -48,6 +49,15 @@ impl Arrivals {
     #[must_use]
     pub fn new(limits: Limits) -> Self {
         Self { limits, by: FxHashMap::default(), connections: 0, turned_away: 0 }
+    }
+
+    /// From now on these hold, for those who come.
+    pub fn configure(&mut self, limits: Limits) {
+        if limits.connects != self.limits.connects {
+            // Counted under another rate, they would mean nothing.
+            self.by.values_mut().for_each(|here| here.connects = Bucket::default());
+        }
+        self.limits = limits;
     }
 
     /// A connection from an address.
@@ -70,13 +80,11 @@ impl Arrivals {
     fn admit(&mut self, now: MonoMs, address: IpAddr) -> Admission {
         let is_full = self.limits.connections > 0
             && self.connections >= usize::try_from(self.limits.connections).unwrap_or(usize::MAX);
-        let network = self.counted(address);
+        let is_exempt = self.limits.is_exempt(address);
+        let network = network_of(address.to_canonical());
         let too_many = match self.turned_away < limits::TURNED_AWAY {
             true => Admission::TurnAway,
             false => Admission::Drop,
-        };
-        let Some(network) = network else {
-            return if is_full { too_many } else { Admission::Welcome };
         };
         if self.by.len() >= limits::ADDRESSES_REMEMBERED && !self.by.contains_key(&network) {
             self.forget(now);
@@ -84,6 +92,10 @@ impl Arrivals {
         let rate = self.limits.connects;
         let most = self.limits.connections_per_address;
         let neighbours = self.by.entry(network).or_default();
+        if is_exempt {
+            neighbours.connections += u32::from(!is_full);
+            return if is_full { too_many } else { Admission::Welcome };
+        }
         if !neighbours.connects.has(now, rate, 1) {
             // Not counted: who goes on trying is let in as often as everybody.
             return Admission::Drop;
@@ -106,15 +118,9 @@ impl Arrivals {
             }
             Admission::Drop => return,
         }
-        let Some(network) = self.counted(address) else { return };
-        if let Some(neighbours) = self.by.get_mut(&network) {
+        if let Some(neighbours) = self.by.get_mut(&network_of(address.to_canonical())) {
             neighbours.connections = neighbours.connections.saturating_sub(1);
         }
-    }
-
-    /// The address as it is counted, if it is.
-    fn counted(&self, address: IpAddr) -> Option<IpNet> {
-        (!self.limits.is_exempt(address)).then(|| network_of(address.to_canonical()))
     }
 
     /// Forgets addresses without connections: those that may come as often as ever, and if that is not
@@ -193,6 +199,35 @@ mod tests {
         arrivals.gone(from, Admission::Welcome);
         assert_eq!(arrivals.arrive(MonoMs(0), from), Admission::Welcome);
         assert_eq!(arrivals.connections(), 3);
+    }
+
+    #[test]
+    fn whoever_came_under_other_limits_is_counted_out_under_these() {
+        let (here, net) = (address("10.0.0.1"), "10.0.0.0/8".parse().unwrap());
+        let limits = |exempt: &[IpNet]| Limits {
+            connections_per_address: 2,
+            exempt: exempt.to_vec(),
+            ..Limits::free()
+        };
+        let mut arrivals = Arrivals::new(limits(&[net]));
+        let come = |arrivals: &mut Arrivals| arrivals.arrive(MonoMs(0), here);
+        for _ in 0..3 {
+            assert_eq!(come(&mut arrivals), Admission::Welcome, "exempt");
+        }
+        arrivals.configure(limits(&[]));
+        assert_eq!(come(&mut arrivals), Admission::TurnAway, "three are here");
+        arrivals.gone(here, Admission::TurnAway);
+        arrivals.gone(here, Admission::Welcome);
+        arrivals.gone(here, Admission::Welcome);
+        assert_eq!(come(&mut arrivals), Admission::Welcome);
+        arrivals.configure(limits(&[net]));
+        arrivals.gone(here, Admission::Welcome);
+        arrivals.gone(here, Admission::Welcome);
+        arrivals.configure(limits(&[]));
+        for _ in 0..2 {
+            assert_eq!(come(&mut arrivals), Admission::Welcome, "nobody is left over");
+        }
+        assert_eq!(come(&mut arrivals), Admission::TurnAway);
     }
 
     #[test]

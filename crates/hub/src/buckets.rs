@@ -88,6 +88,13 @@ impl Buckets {
         self.by_kind[kind as usize].give_back(rates[kind]);
     }
 
+    /// These are full again.
+    pub(crate) fn fill(&mut self, kinds: &[Limited]) {
+        for kind in kinds {
+            self.by_kind[*kind as usize] = Bucket::default();
+        }
+    }
+
     /// When all of them are full again.
     fn full_at(&self) -> u64 {
         self.by_kind.iter().map(|bucket| bucket.full_at).max().unwrap_or(0)
@@ -114,6 +121,11 @@ impl Networks {
             self.make_room(now);
         }
         self.by.entry(network).or_default()
+    }
+
+    /// These are full again, for all addresses.
+    pub(crate) fn fill(&mut self, kinds: &[Limited]) {
+        self.by.values_mut().for_each(|buckets| buckets.fill(kinds));
     }
 
     /// Forgets those who have everything again and, where that is not enough, the half that did least.

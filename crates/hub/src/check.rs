@@ -23,6 +23,7 @@ impl Hub {
             return None;
         }
         let found = self.compare_rooms(stored).and_then(|()| self.compare_accounts(stored));
+        let found = found.and_then(|()| self.compare_restrictions(stored));
         found.err()
     }
 
@@ -64,6 +65,17 @@ impl Hub {
             }
         }
         Ok(())
+    }
+
+    fn compare_restrictions(&self, stored: &Snapshot) -> Result<(), String> {
+        let kept = stored.restrictions.iter().filter(|kept| kept.room == RoomId::EVERYWHERE);
+        let mut here: Vec<_> = self.restrictions.iter().collect();
+        here.sort_unstable_by_key(|restriction| restriction.id);
+        if kept.clone().eq(here.iter().copied()) {
+            return Ok(());
+        }
+        let kept: Vec<_> = kept.collect();
+        Err(format!("everywhere: {here:?}, stored {kept:?}"))
     }
 
     fn compare_accounts(&self, stored: &Snapshot) -> Result<(), String> {

@@ -1,8 +1,8 @@
 //! What an operator may choose about the hub.
 
-use crate::Limits;
+use crate::{Limits, Transcripts};
 use hubbub_protocol::frame::Retention;
-use hubbub_protocol::{PrivatePolicy, Registration, RoomName, ServerKey, limits};
+use hubbub_protocol::{PrivatePolicy, Registration, RoomName, SecretDigest, ServerKey, limits};
 
 /// The hub's settings. The defaults are those of `protocol::limits`.
 #[derive(Clone, Debug)]
@@ -33,6 +33,10 @@ pub struct HubConfig {
     pub limits: Limits,
     /// Whether passwords are taken from connections that others can read along.
     pub plaintext_passwords: bool,
+    /// Which rooms are also written to files.
+    pub transcripts: Transcripts,
+    /// What is kept of the token that makes the first admin; counts only while there is none.
+    pub setup: Option<SecretDigest>,
 }
 
 impl Default for HubConfig {
@@ -51,6 +55,8 @@ impl Default for HubConfig {
             audit_ms: limits::AUDIT_MS,
             limits: Limits::default(),
             plaintext_passwords: true,
+            transcripts: Transcripts::default(),
+            setup: None,
         }
     }
 }

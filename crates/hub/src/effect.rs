@@ -49,6 +49,14 @@ pub enum Effect {
         /// A session that doesn't get it: it gets its own answer.
         except: Option<SessionId>,
     },
+    /// Write this to the room's transcript, in the order of effects. What is delivered comes as such just
+    /// before it.
+    Transcribe {
+        /// Which room; never a private chat.
+        room: RoomName,
+        /// What: never that somebody is typing, nor how many there are.
+        what: Delivery,
+    },
     /// From here on the session gets the room's deliveries.
     Subscribe {
         /// Who.
@@ -168,6 +176,18 @@ pub enum Effect {
         /// How long, in milliseconds.
         ms: u64,
     },
+    /// An admin said a verb: do it (asking with [`crate::Input::Admin`] and this session), and answer the
+    /// command.
+    Manage {
+        /// Who.
+        session: SessionId,
+        /// The command's.
+        tag: Tag,
+        /// The verb with its arguments.
+        line: String,
+    },
+    /// There is an admin now: what would have made the first one counts no more.
+    SetUp,
     /// Answers [`crate::Input::Admin`].
     AdminReply {
         /// The question's.
@@ -307,6 +327,13 @@ pub enum Notice {
         code: CloseCode,
         /// For people.
         text: String,
+    },
+    /// Somebody who runs the server tells everybody something.
+    Announced {
+        /// What.
+        text: Note,
+        /// The admin who does; `None`: whoever runs it.
+        by: Option<UserName>,
     },
     /// A private message that had waited in this session could not be stored.
     NotStored {
@@ -516,6 +543,11 @@ pub enum Reply {
         count: u32,
         /// The cursor of the next page.
         next: Option<String>,
+    },
+    /// To `Manage`, from whoever does it.
+    Managed {
+        /// For people.
+        lines: Vec<String>,
     },
     /// To `Search`, where there is nothing to look in.
     NothingFound,

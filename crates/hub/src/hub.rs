@@ -13,6 +13,7 @@ use crate::{Departure, Effect, HubConfig, Input, Notice, Reply, Tag};
 use hubbub_protocol::audit::AuditAct;
 use hubbub_protocol::frame::MemberChange;
 use hubbub_protocol::record::{Record, Snapshot};
+use hubbub_protocol::room::RestrictionRecord;
 use hubbub_protocol::{
     CloseCode, Epoch, Instance, LoginId, MonoMs, Now, RoomAddress, RoomId, SecretDigest, SessionId,
     UserId, UserName, limits,
@@ -54,6 +55,10 @@ pub struct Hub {
     pub(crate) networks: Networks,
     pub(crate) sequencer: Sequencer,
     pub(crate) invites: Invites,
+    /// Bans and mutes of the whole server, the oldest first.
+    pub(crate) restrictions: Vec<RestrictionRecord>,
+    /// What makes the first admin, while there is none.
+    pub(crate) setup: Option<SecretDigest>,
     pub(crate) account_count: usize,
     /// Entries of the audit log that were left out since the last that was written.
     pub(crate) omitted: u64,
@@ -113,6 +118,8 @@ impl Hub {
             networks: Networks::default(),
             sequencer: Sequencer::default(),
             invites: Invites::default(),
+            restrictions: Vec::new(),
+            setup: None,
             account_count: 0,
             omitted: 0,
             clock_sense: ClockSense::default(),
@@ -125,6 +132,8 @@ impl Hub {
             counts_due: MonoMs(0),
         };
         hub.load(snapshot, effects);
+        let has_admin = hub.users.keys().any(|user| hub.is_admin(*user));
+        hub.setup = hub.config.setup.filter(|_| !has_admin);
         hub
     }
 
@@ -132,7 +141,7 @@ impl Hub {
     pub fn handle(&mut self, now: Now, input: Input, effects: &mut Vec<Effect>) {
         match input {
             Input::Connected { session, arrival } => {
-                self.sessions.insert(session, Session::new(arrival));
+                self.sessions.insert(session, Session::new(arrival, now.wall));
             }
             Input::Command { session, tag, command } => {
                 self.command(now, session, tag, command, effects);
@@ -154,7 +163,10 @@ impl Hub {
                 self.message_loaded(now, session, message, effects);
             }
             Input::ExpiredFound { room, upto } => self.expired_found(now, room, upto, effects),
-            Input::Admin { request, command } => self.admin(now, request, command, effects),
+            Input::Configured(config) => self.configure(*config),
+            Input::Admin { request, by, command } => {
+                self.admin(now, request, by, command, effects);
+            }
             Input::PageRead { session, after, page } => {
                 self.page_read(now, session, after, page, effects);
             }
@@ -165,6 +177,12 @@ impl Hub {
             Input::Tick => self.tick(now, effects),
             Input::Shutdown => self.close_all(now, effects),
         }
+    }
+
+    /// Whether nobody is an admin yet, and [`HubConfig::setup`] can still make one.
+    #[must_use]
+    pub fn awaits_setup(&self) -> bool {
+        self.setup.is_some()
     }
 
     /// How much there is of what.

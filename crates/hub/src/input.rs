@@ -1,9 +1,10 @@
 //! Everything that can happen to the hub.
 
-use crate::{AdminCommand, Tag, Ticket};
+use crate::{AdminCommand, HubConfig, Tag, Ticket};
 use hubbub_protocol::account::Credentials;
 use hubbub_protocol::frame::{Page, Retention};
 use hubbub_protocol::record::SendRecord;
+use hubbub_protocol::secret::Hidden;
 use hubbub_protocol::{
     Body, Counter, DoorKind, Epoch, Event, Instance, InviteCode, LoginId, NameError, NamePattern,
     Note, Password, Position, PrivatePolicy, Reaction, RestrictionKind, ResumeToken, Role,
@@ -60,9 +61,14 @@ pub enum Input {
     Admin {
         /// Goes back with the answer.
         request: u64,
+        /// The session of the admin who wants it; `None`: whoever runs the server does.
+        by: Option<SessionId>,
         /// What.
         command: AdminCommand,
     },
+    /// The operator has chosen otherwise. What a running hub can't change (its lobby, its key, how long it
+    /// holds lost users) stays as it began. Nobody who is here goes.
+    Configured(Box<HubConfig>),
     /// Answers [`crate::Effect::LoadMessage`].
     MessageLoaded {
         /// Who waits for it.
@@ -523,6 +529,16 @@ pub enum Command {
         after: Option<String>,
         /// At most so many hits.
         limit: u32,
+    },
+    /// A verb of whoever runs the server, from an admin.
+    Manage {
+        /// The verb with its arguments.
+        line: String,
+    },
+    /// Makes one the first admin.
+    Setup {
+        /// What was shown to whoever started the server.
+        token: Hidden,
     },
     /// May this session read a conversation's history?
     History {

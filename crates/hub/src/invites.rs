@@ -1,14 +1,13 @@
-//! Invites to register, and what the operator does with them.
+//! Invites to register.
 
-use crate::acts::ActDetails;
 use crate::audit::Actor;
 use crate::hub::Hub;
-use crate::{AdminCommand, AdminReply, Effect, Refusal};
+use crate::{AdminReply, Effect, Refusal};
 use hubbub_protocol::account::InviteRecord;
 use hubbub_protocol::audit::AuditAct;
 use hubbub_protocol::record::Record;
 use hubbub_protocol::{
-    ErrorCode, InviteCode, InviteId, Now, Registration, SecretDigest, UserName, WallMs, limits,
+    ErrorCode, InviteCode, InviteId, Now, Registration, SecretDigest, WallMs, limits,
 };
 use std::collections::{BTreeMap, HashMap};
 
@@ -31,6 +30,11 @@ impl Invites {
         let invite = self.by_id.remove(&id)?;
         self.by_code.remove(&invite.code);
         Some(invite)
+    }
+
+    /// All, the oldest first.
+    pub(crate) fn all(&self) -> Vec<InviteRecord> {
+        self.by_id.values().cloned().collect()
     }
 
     pub(crate) fn reserved(&self) -> usize {
@@ -102,92 +106,7 @@ impl Hub {
         true
     }
 
-    pub(crate) fn admin(
-        &mut self,
-        now: Now,
-        request: u64,
-        command: AdminCommand,
-        effects: &mut Vec<Effect>,
-    ) {
-        match self.admin_command(now, command, effects) {
-            Ok(reply) => self.answer_admin_when_durable(request, reply, effects),
-            Err(text) => effects.push(Effect::AdminReply { request, reply: Err(text) }),
-        }
-    }
-
-    fn admin_command(
-        &mut self,
-        now: Now,
-        command: AdminCommand,
-        effects: &mut Vec<Effect>,
-    ) -> Result<AdminReply, String> {
-        let reply = match command {
-            AdminCommand::InviteList => {
-                return Ok(AdminReply::Invites(self.invites.by_id.values().cloned().collect()));
-            }
-            AdminCommand::AdminList => {
-                let admins = self.users.values().filter(|user| self.is_admin(user.id));
-                let mut names: Vec<_> = admins.map(|user| user.name.clone()).collect();
-                names.sort_unstable();
-                return Ok(AdminReply::Admins(names));
-            }
-            _ if self.sequencer.has_failed() => {
-                return Err("the store does not work at the moment: see the server's log".into());
-            }
-            AdminCommand::InviteMake { code, for_ms, uses, note } => {
-                self.make_invite(now, code, for_ms, uses, note, effects)?
-            }
-            AdminCommand::InviteRevoke { id } => {
-                let invite = self.invites.remove(id).ok_or_else(|| {
-                    format!("there is no invite {id}; `hubbub invite list` shows all")
-                })?;
-                self.sequencer.save(Record::InviteGone(id), effects);
-                self.audit_operator(now, AuditAct::InviteRevoked, &invite, effects);
-                AdminReply::Done
-            }
-            AdminCommand::AdminSet { name, on } => self.set_admin(now, &name, on, effects)?,
-            AdminCommand::RoleSet { room, name, role } => {
-                let id = self.find_room(&room).ok_or_else(|| {
-                    format!("there is no room {room}: `hubbub room list` shows all")
-                })?;
-                let user = self.names.find(&name).filter(|id| self.users.contains_key(id));
-                let user = user.ok_or_else(|| format!("nobody here is called {name}"))?;
-                self.change_role(now, id, user, role, None, effects)
-                    .map_err(|refusal| refusal.text)?;
-                AdminReply::Done
-            }
-            AdminCommand::Import { room, messages } => {
-                self.import(now, &room, messages, effects)?
-            }
-        };
-        Ok(reply)
-    }
-
-    fn set_admin(
-        &mut self,
-        now: Now,
-        name: &UserName,
-        on: bool,
-        effects: &mut Vec<Effect>,
-    ) -> Result<AdminReply, String> {
-        let id = self.names.find(name).filter(|id| self.is_account(*id));
-        let id =
-            id.ok_or_else(|| format!("{name} is no account: only an account can be an admin"))?;
-        let user = self.users.get_mut(&id);
-        let Some(account) = user.and_then(|user| user.account.as_mut()) else {
-            return Ok(AdminReply::Done);
-        };
-        if std::mem::replace(&mut account.admin, on) != on {
-            self.save_account(id, effects);
-            let what = format!("{name} {}", if on { "on" } else { "off" });
-            let details = ActDetails { room: None, what: &what, why: None };
-            self.audit_act(now, AuditAct::AdminSet, None, &details, effects);
-            self.leave_where_banned(now, id, effects);
-        }
-        Ok(AdminReply::Done)
-    }
-
-    fn make_invite(
+    pub(crate) fn make_invite(
         &mut self,
         now: Now,
         code: SecretDigest,
@@ -218,6 +137,21 @@ impl Hub {
         self.sequencer.save(Record::Invite(invite.clone()), effects);
         self.audit_operator(now, AuditAct::InviteMade, &invite, effects);
         Ok(AdminReply::InviteMade(invite))
+    }
+
+    pub(crate) fn revoke_invite(
+        &mut self,
+        now: Now,
+        id: InviteId,
+        effects: &mut Vec<Effect>,
+    ) -> Result<AdminReply, String> {
+        let invite = self
+            .invites
+            .remove(id)
+            .ok_or_else(|| format!("there is no invite {id}; `hubbub invite list` shows all"))?;
+        self.sequencer.save(Record::InviteGone(id), effects);
+        self.audit_operator(now, AuditAct::InviteRevoked, &invite, effects);
+        Ok(AdminReply::Done)
     }
 
     /// Those that no longer count make place for new ones.

@@ -21,14 +21,19 @@ use std::sync::Arc;
 impl Hub {
     /// The user of that name, who is another.
     pub(crate) fn other(&self, user: UserId, name: &UserName) -> Result<UserId, Refusal> {
-        let found = self.names.find(name).filter(|id| self.users.contains_key(id));
-        let other = found.ok_or_else(|| {
-            Refusal::new(ErrorCode::NoSuchUser, format!("Nobody here is called {name}."))
-        })?;
+        let other = self.user_called(name)?;
         if other == user {
             return Err(Refusal::new(ErrorCode::ToSelf, "That is you."));
         }
         Ok(other)
+    }
+
+    /// The guest or account of that name.
+    pub(crate) fn user_called(&self, name: &UserName) -> Result<UserId, Refusal> {
+        let found = self.names.find(name).filter(|id| self.users.contains_key(id));
+        found.ok_or_else(|| {
+            Refusal::new(ErrorCode::NoSuchUser, format!("Nobody here is called {name}."))
+        })
     }
 
     /// The private room of two users, whether it is open or was ended.
@@ -335,7 +340,8 @@ impl Hub {
             let held: Vec<_> = session.held_texts.extract_if(.., is_theirs).collect();
             for (_, body) in held {
                 let Some(room) = self.rooms.get(&room_id) else { return };
-                if self.sequencer.is_full() || self.sequencer.has_failed() {
+                let is_muted = self.need_no_mute_everywhere(user, now).is_err();
+                if is_muted || self.sequencer.is_full() || self.sequencer.has_failed() {
                     let notice = Notice::NotStored { to: to.clone() };
                     effects.push(Effect::Tell { session: id, notice });
                     continue;

@@ -1,11 +1,19 @@
-//! What the server's operator may want of the hub, and is answered.
+//! What the server's operator may want of the hub, and is answered. `operate.rs` does it.
 
-use hubbub_protocol::account::InviteRecord;
-use hubbub_protocol::{Body, InviteId, Role, RoomName, SecretDigest, Seq, UserName, WallMs};
+use crate::Whom;
+use crate::overview::{AccountOverview, RoomOverview, SessionOverview, UserOverview};
+use hubbub_protocol::account::{Credentials, InviteRecord};
+use hubbub_protocol::frame::RestrictionEntry;
+use hubbub_protocol::{
+    Body, InviteId, Note, RestrictionKind, Role, RoomName, SecretDigest, Seq, SessionId, UserName,
+    WallMs,
+};
 
 /// What the operator may want.
 #[derive(Clone, Debug)]
 pub enum AdminCommand {
+    /// Changes nothing: is answered with `Done` to who may say such things.
+    May,
     /// Makes an invite.
     InviteMake {
         /// The random code; the hub keeps its digest.
@@ -33,6 +41,15 @@ pub enum AdminCommand {
     },
     /// Lists the admins.
     AdminList,
+    /// Lists the accounts.
+    Accounts,
+    /// Gives an account other credentials, and ends all its logins: for who has forgotten the password.
+    PasswordSet {
+        /// Whose.
+        name: UserName,
+        /// What proves it from now on.
+        credentials: Credentials,
+    },
     /// Gives a user a role in a room, or takes it.
     RoleSet {
         /// Where.
@@ -41,6 +58,75 @@ pub enum AdminCommand {
         name: UserName,
         /// `None`: none any more.
         role: Option<Role>,
+    },
+    /// The rooms with who is in them, by name, from `after` on.
+    Rooms {
+        /// The key of the page before; before the first, also an empty one.
+        after: Option<String>,
+    },
+    /// Who is online, by name, from `after` on.
+    Users {
+        /// The key of the page before.
+        after: Option<String>,
+    },
+    /// Which connections there are.
+    SessionIds {
+        /// Whose; `None`: everybody's.
+        of: Option<UserName>,
+    },
+    /// Some of the connections.
+    Sessions {
+        /// Which: some hundred at once, so that nobody waits.
+        ids: Vec<SessionId>,
+    },
+    /// Tells everybody who is online.
+    Announce {
+        /// What.
+        text: Note,
+    },
+    /// Sends somebody away, who may come again.
+    Kick {
+        /// From where; `None`: from the server, with all connections.
+        room: Option<RoomName>,
+        /// Whom.
+        name: UserName,
+        /// Why.
+        reason: Option<Note>,
+    },
+    /// Bans or mutes somebody.
+    Restrict {
+        /// Where; `None`: everywhere.
+        room: Option<RoomName>,
+        /// From what.
+        what: RestrictionKind,
+        /// Whom.
+        whom: Whom,
+        /// Why.
+        reason: Option<Note>,
+        /// For how long, in milliseconds; `None`: until it is lifted.
+        for_ms: Option<u64>,
+    },
+    /// Lifts a ban or a mute.
+    Lift {
+        /// Where; `None`: everywhere.
+        room: Option<RoomName>,
+        /// From what.
+        what: RestrictionKind,
+        /// Whom, as it was said.
+        whom: Whom,
+    },
+    /// The bans or mutes that count now.
+    Restrictions {
+        /// Where; `None`: everywhere.
+        room: Option<RoomName>,
+        /// Which of both.
+        what: RestrictionKind,
+    },
+    /// Writes into the audit log that the server was told something which the hub does not know of. It is
+    /// answered at once.
+    Note {
+        /// The verb.
+        what: &'static str,
     },
     /// Adds messages of elsewhere to a room that keeps history and in which nobody is, and makes it
     /// if there is none.
@@ -83,11 +169,44 @@ pub enum AdminReply {
     Invites(Vec<InviteRecord>),
     /// To `AdminList`.
     Admins(Vec<UserName>),
+    /// To `Accounts`: in no order.
+    Accounts(Vec<AccountOverview>),
+    /// To `Rooms`.
+    Rooms {
+        /// By name.
+        rooms: Vec<RoomOverview>,
+        /// The key of the next page.
+        next: Option<String>,
+        /// How many private chats there are; `None` if there was an `after`, since counting takes time.
+        privates: Option<usize>,
+    },
+    /// To `Users`.
+    Users {
+        /// By name.
+        users: Vec<UserOverview>,
+        /// The key of the next page.
+        next: Option<String>,
+        /// How many in all.
+        count: usize,
+    },
+    /// To `SessionIds`: in no order.
+    SessionIds(Vec<SessionId>),
+    /// To `Sessions`: those that are still there.
+    Sessions(Vec<SessionOverview>),
+    /// To `Announce`.
+    Announced {
+        /// How many connections were told.
+        sessions: usize,
+    },
+    /// To `Kick` from the server: how many connections were ended.
+    Ended(usize),
+    /// To `Restrictions`: the oldest first.
+    Restrictions(Vec<RestrictionEntry>),
     /// To `Import`: kept.
     Imported {
         /// The number of the first; the others follow without a gap.
         first: Seq,
     },
-    /// It is done, and kept.
+    /// It is done, and kept; of a `Note`, that it will be.
     Done,
 }

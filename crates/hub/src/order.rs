@@ -11,7 +11,7 @@ use hubbub_protocol::record::{Record, RoomKind};
 use hubbub_protocol::room::{FoldedName, RestrictionRecord};
 use hubbub_protocol::{
     ErrorCode, MonoMs, Now, Restricted, RestrictionKind, Role, RoomId, RoomName, Seq, SessionId,
-    UserId, WallMs,
+    UserId, UserName, WallMs,
 };
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
@@ -48,6 +48,16 @@ impl Rank {
             Rank::Admin => "an admin of the server",
         }
     }
+}
+
+/// Who keeps order: a session's user, or whoever runs the server, who may do everything.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Keeper {
+    pub(crate) now: Now,
+    /// `None`: not from the chat.
+    pub(crate) session: Option<SessionId>,
+    /// `None`: whoever runs the server.
+    pub(crate) user: Option<UserId>,
 }
 
 /// How many deleted messages are remembered, each for the milliseconds that reading a message takes.
@@ -152,16 +162,25 @@ impl Hub {
     pub(crate) fn need_rank_above(
         &self,
         room: &Room,
-        user: UserId,
+        keeper: &Keeper,
         other: UserId,
     ) -> Result<(), Refusal> {
-        let (mine, theirs) = (self.rank(room, user), self.rank(room, other));
+        let mine = keeper.user.map_or(Rank::Admin, |user| self.rank(room, user));
+        let theirs = self.rank(room, other);
         if mine > theirs || theirs == Rank::Member || mine == Rank::Admin {
             return Ok(());
         }
         let name = self.users.get(&other).map_or("They", |user| user.name.as_str());
         let text = format!("{name} keeps order here like you, or above you.");
         Err(Refusal::new(ErrorCode::NotAllowed, text))
+    }
+
+    /// Somebody else, by name.
+    pub(crate) fn kept(&self, keeper: &Keeper, name: &UserName) -> Result<UserId, Refusal> {
+        match keeper.user {
+            Some(user) => self.other(user, name),
+            None => self.user_called(name),
+        }
     }
 
     /// Whether something that is kept with a room can be said at the moment.
@@ -188,7 +207,7 @@ impl Hub {
     }
 
     /// The same for several: the name is looked at once.
-    fn is_meant_by_name(
+    pub(crate) fn is_meant_by_name(
         &self,
         restriction: &RestrictionRecord,
         user: UserId,
@@ -237,6 +256,7 @@ impl Hub {
 
     /// Whether the user may speak in a room at all.
     pub(crate) fn need_no_mute(&self, room: &Room, user: UserId, now: Now) -> Result<(), Refusal> {
+        self.need_no_mute_everywhere(user, now)?;
         if let Some(mute) = self.restriction(room, user, RestrictionKind::Mute, now) {
             let text = format!("You are muted here{}.", details(mute, now.wall));
             return Err(Refusal::new(ErrorCode::Muted, text));
@@ -253,7 +273,7 @@ impl Hub {
         let Some(room) = self.rooms.get(&id) else { return Ok(()) };
         let settings = &room.record.settings;
         if room.order.is_none() && !settings.moderated && settings.slow_s == 0 {
-            return Ok(());
+            return self.need_no_mute_everywhere(user, now);
         }
         self.need_no_mute(room, user, now)?;
         let slow_ms = u64::from(settings.slow_s) * 1000;
@@ -326,6 +346,7 @@ impl Hub {
             member_limit: settings.member_limit,
             slow_s: settings.slow_s,
             pinned: settings.pinned.clone(),
+            transcribed: room.transcribed,
             role: room.role(user),
             created: room.record.created,
         })
@@ -333,7 +354,7 @@ impl Hub {
 }
 
 /// Why, and until when.
-fn details(restriction: &RestrictionRecord, now: WallMs) -> String {
+pub(crate) fn details(restriction: &RestrictionRecord, now: WallMs) -> String {
     let reason = restriction.reason.as_ref().map_or_else(String::new, |why| format!(" ({why})"));
     let rest = restriction.until.map_or_else(String::new, |until| {
         format!(", for another {}", duration(until.0.saturating_sub(now.0)))

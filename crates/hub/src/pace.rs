@@ -151,7 +151,8 @@ impl Hub {
             | Command::Role { .. }
             | Command::Kick { .. }
             | Command::Restrict { .. }
-            | Command::Lift { .. } => {
+            | Command::Lift { .. }
+            | Command::Manage { .. } => {
                 let costs = [(Limited::Messages, 1)];
                 self.spend(caller.now.mono, caller.session, payer, &costs, effects)
             }
@@ -201,6 +202,7 @@ impl Hub {
             | Command::Rooms { .. }
             | Command::Members { .. }
             | Command::Users { .. }
+            | Command::Setup { .. }
             | Command::Ping
             | Command::Quit => Ok(()),
         }
@@ -362,6 +364,15 @@ impl SaidBuckets {
             Limited::Messages => Some(&mut self.messages),
             Limited::Bytes => Some(&mut self.bytes),
             _ => None,
+        }
+    }
+
+    /// These are full again.
+    pub(crate) fn fill(&mut self, kinds: &[Limited]) {
+        for kind in kinds {
+            if let Some(bucket) = self.bucket(*kind) {
+                *bucket = Bucket::default();
+            }
         }
     }
 

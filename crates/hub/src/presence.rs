@@ -17,16 +17,23 @@ impl Hub {
     ) {
         let Some(room) = self.rooms.get_mut(&room) else { return };
         let Some(name) = room.name().cloned() else { return };
+        let members = room.count();
+        // One line each, however many are there.
+        let transcribed = room.transcript_of(|room| {
+            let user = user.clone();
+            Delivery::Member { room, user, change, members }
+        });
         if room.members.len() > self.config.presence_members {
+            effects.extend(transcribed);
             if !room.count_dirty {
                 room.count_dirty = true;
                 self.dirty_counts.push(room.id());
             }
             return;
         }
-        let members = room.count();
         let delivery = Delivery::Member { room: name, user, change, members };
         effects.push(Effect::Deliver { room: room.id(), delivery, except: None });
+        effects.extend(transcribed);
     }
 
     /// Announces the counts of large rooms that changed.

@@ -47,6 +47,10 @@ pub(crate) struct Room {
     pub(crate) floor: Seq,
     /// Roles, bans and mutes; most rooms have few.
     pub(crate) order: Option<Box<Order>>,
+    /// Whether what happens in it is also written to a file: see `transcripts`.
+    pub(crate) transcribed: bool,
+    /// If so, from here on: what was said before and came out later is none of it.
+    pub(crate) transcribed_from: (Epoch, Seq),
     /// How much was said in it.
     pub(crate) said: SaidBuckets,
     tail: Tail,
@@ -121,6 +125,8 @@ impl Room {
             expiry_due: None,
             floor: Seq(0),
             order: None,
+            transcribed: false,
+            transcribed_from: (Epoch(0), Seq(0)),
             said: SaidBuckets::default(),
             tail: Tail::default(),
         }

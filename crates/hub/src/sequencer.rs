@@ -399,6 +399,7 @@ impl Hub {
         }
         room.delivered = (event.epoch, event.seq);
         room.note(event);
+        let transcribed = room.transcript_of_event(event);
         if room.sides().is_some() {
             if !room.is_open_private() {
                 // It was ended while this was on its way to the store.
@@ -408,6 +409,7 @@ impl Hub {
         }
         let delivery = Delivery::Message { address, event: Arc::clone(event) };
         effects.push(Effect::Deliver { room: event.room, delivery, except });
+        effects.extend(transcribed);
     }
 
     fn repetition(&self, instance: Instance, counter: Counter) -> Reply {
@@ -473,6 +475,7 @@ impl Hub {
                 room.delivered = (self.epoch, room.floor);
             }
             room.head = room.delivered.1;
+            room.note_head_taken_back(self.epoch);
             if room.head == Seq(0) {
                 room.recorded = false;
             }

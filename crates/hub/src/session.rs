@@ -7,13 +7,15 @@ use crate::{Arrival, Tag};
 use hubbub_protocol::account::Credentials;
 use hubbub_protocol::{
     Body, ErrorCode, Instance, InviteId, LoginId, MonoMs, Position, ResumeToken, RoomId, UserId,
-    UserName,
+    UserName, WallMs,
 };
 
 /// One connection.
 #[derive(Debug)]
 pub(crate) struct Session {
     pub(crate) arrival: Arrival,
+    /// When it came.
+    pub(crate) since: WallMs,
     pub(crate) user: Option<UserId>,
     pub(crate) login: Option<LoginId>,
     pub(crate) instance: Option<Instance>,
@@ -102,9 +104,10 @@ pub(crate) struct PendingJoin {
 }
 
 impl Session {
-    pub(crate) fn new(arrival: Arrival) -> Self {
+    pub(crate) fn new(arrival: Arrival, since: WallMs) -> Self {
         Self {
             arrival,
+            since,
             user: None,
             login: None,
             instance: None,

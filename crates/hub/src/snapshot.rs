@@ -79,6 +79,10 @@ impl Hub {
         for restriction in snapshot.restrictions {
             // A guest of an earlier run is gone for good.
             let is_gone = matches!(restriction.whom, Restricted::Guest(user) if !self.users.contains_key(&user));
+            if restriction.room == RoomId::EVERYWHERE {
+                self.restrictions.push(restriction);
+                continue;
+            }
             match self.rooms.get_mut(&restriction.room) {
                 Some(room) if !is_gone => room.order().restrictions.push(restriction),
                 _ => self.sequencer.save(Record::RestrictionGone(restriction.id), effects),

@@ -94,7 +94,7 @@ fn invites_count_expire_and_are_given_back() {
         uses: 1,
         note: String::new(),
     };
-    world.input(Input::Admin { request: 1, command: make });
+    world.input(Input::Admin { request: 1, by: None, command: make });
     assert_eq!(world.take(), ["persist invite used 0"]);
     world.persist();
     assert_eq!(world.take(), ["invite for 1 uses"]);
@@ -482,7 +482,7 @@ fn an_invite_that_is_taken_back_meanwhile_makes_no_account() {
     let code = InviteCode::from_random(7);
     let make =
         AdminCommand::InviteMake { code: code.digest(), for_ms: None, uses: 1, note: "".into() };
-    world.input(Input::Admin { request: 1, command: make });
+    world.input(Input::Admin { request: 1, by: None, command: make });
     world.persist();
     let id = world
         .records
@@ -495,7 +495,7 @@ fn an_invite_that_is_taken_back_meanwhile_makes_no_account() {
     let ann = world.connect(true);
     world.enter(ann, "ann", Entry::Register { password: password(), invite: Some(code) });
     let revoke = AdminCommand::InviteRevoke { id };
-    world.input(Input::Admin { request: 2, command: revoke });
+    world.input(Input::Admin { request: 2, by: None, command: revoke });
     world.persist();
     world.take();
     world.passwords(ann, PasswordOutcome::Made(credentials("made")));

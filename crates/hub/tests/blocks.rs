@@ -71,14 +71,17 @@ impl Scene {
                 | Effect::LoadSends { session, .. }
                 | Effect::Passwords { session, .. }
                 | Effect::Tell { session, .. }
+                | Effect::Manage { session, .. }
                 | Effect::Close { session, .. } => *session != self.bob,
                 Effect::Persist { record: Record::Audit(_) | Record::AuditTrim { .. }, .. } => {
                     false
                 }
                 Effect::Persist { .. } => with_store,
-                Effect::FindExpired { .. } | Effect::Deliver { .. } | Effect::AdminReply { .. } => {
-                    true
-                }
+                Effect::FindExpired { .. }
+                | Effect::Deliver { .. }
+                | Effect::Transcribe { .. }
+                | Effect::AdminReply { .. }
+                | Effect::SetUp => true,
             };
             if concerns {
                 // Lists have more in them than the short words say.

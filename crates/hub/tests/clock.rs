@@ -244,3 +244,31 @@ fn a_ban_counts_again_when_the_clock_is_right_again() {
     pass(&mut world, 25 * HOUR_MS);
     assert!(enter(&mut world).starts_with("joined"), "it ends in its time");
 }
+
+/// A server that has just started does not believe its clock, and keeps what is over.
+#[test]
+fn what_is_over_takes_no_place_and_does_not_pile_up() {
+    for place in [None, Some(support::room("den"))] {
+        let mut world = World::new();
+        world.member("olga", "den");
+        let ban = |world: &mut World, round: usize, n: usize, for_ms| {
+            let whom = support::rooms::network(&format!("10.{round}.{}.{}", n / 256, n % 256));
+            let (room, what) = (place.clone(), RestrictionKind::Ban);
+            let said = AdminCommand::Restrict { room, what, whom, reason: None, for_ms };
+            let answer = world.run(said);
+            world.take();
+            answer
+        };
+        for round in 0..4 {
+            let for_ms = (round < 3).then_some(1_000);
+            for n in 0..limits::RESTRICTIONS {
+                assert_eq!(ban(&mut world, round, n, for_ms), "admin done", "{round} {n}");
+            }
+            world.wait(1_000);
+        }
+        let refused = ban(&mut world, 4, 0, None);
+        assert!(refused.contains("1000 bans and mutes"), "{refused}");
+        let kept = support::fold::fold(&world.records).restrictions.len();
+        assert_eq!(kept, 2 * limits::RESTRICTIONS);
+    }
+}

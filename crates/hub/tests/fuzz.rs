@@ -79,6 +79,7 @@ impl Life {
                 PrivatePolicy::Closed,
             ]),
             presence_members: dice.of(&[2, 200]),
+            transcripts: Transcripts::of(true, &[]),
             ..HubConfig::default()
         };
         let is_open = config.private == PrivatePolicy::Open;
@@ -104,7 +105,13 @@ impl Life {
     fn look(&mut self) {
         for effect in std::mem::take(&mut self.world.effects) {
             match effect {
-                Effect::Rest { .. } => {}
+                Effect::Rest { .. } | Effect::SetUp => {}
+                Effect::AdminReply { .. } | Effect::Transcribe { .. } => {}
+                Effect::Manage { session, .. } => {
+                    let user = self.client(session, "a verb").user;
+                    assert!(user.is_some_and(|user| self.model.admins.contains(&user)));
+                    self.answered(session);
+                }
                 Effect::Persist { record, .. } => {
                     assert!(self.survivors.is_none(), "the store takes nothing now");
                     self.model.saw(&record);
@@ -192,7 +199,6 @@ impl Life {
                         self.model.sent_out(user, id);
                     }
                 }
-                Effect::AdminReply { .. } => {}
                 Effect::Close { session, .. } => {
                     assert!(self.clients.remove(&session).is_some(), "closed twice");
                     self.here.retain(|id| *id != session);
@@ -213,8 +219,12 @@ impl Life {
         let named = self.names.iter().find(|(_, id)| **id == user);
         let named = named.and_then(|(name, _)| UserName::parse(name).ok());
         let person = Person { id: user, name: named.as_ref(), addresses, role };
-        let ban = self.model.ban(&person, room, self.world.now.wall);
+        let now = self.world.now.wall;
+        let ban = self.model.ban(&person, room, now);
         assert_eq!(ban, None, "{user} {what} {room}, and is banned");
+        // No role in a room is one of the server.
+        let ban = self.model.ban(&Person { role: None, ..person }, RoomId::EVERYWHERE, now);
+        assert_eq!(ban, None, "{user} {what} {room}, and is banned everywhere");
     }
 
     /// Who has a role in a room, as somebody who is in it is told.
@@ -479,17 +489,15 @@ impl Life {
                 self.world.wait(ms);
             }
             96 if !self.places.few => {
-                let code = InviteCode::from_random(u128::from(self.dice.roll(2))).digest();
-                let uses = self.dice.roll(3) as u32;
-                let command =
-                    AdminCommand::InviteMake { code, for_ms: None, uses, note: String::new() };
-                self.world.input(Input::Admin { request: 1, command });
+                let command = dice::some_invite(&mut self.dice);
+                self.world.input(Input::Admin { request: 1, by: None, command });
             }
             96 | 98 => {
                 let command = dice::operator_command(&mut self.dice, &self.places);
-                self.world.input(Input::Admin { request: 2, command });
+                self.world.input(Input::Admin { request: 2, by: None, command });
             }
             97 if self.dice.one_in(3) => self.restart(),
+            99 => self.world.choose_otherwise(self.places.few),
             _ => {}
         }
         self.look();

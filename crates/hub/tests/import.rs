@@ -17,7 +17,7 @@ fn message(time: u64, from: &str, words: &str, refers: Option<Refers>) -> Import
 fn import(world: &mut World, place: &str, messages: Vec<Imported>) -> String {
     world.take();
     let command = AdminCommand::Import { room: room(place), messages };
-    world.input(Input::Admin { request: 1, command });
+    world.input(Input::Admin { request: 1, by: None, command });
     world.persist();
     let all = world.take();
     all.into_iter()
@@ -135,10 +135,10 @@ fn an_import_outlives_a_failing_store() {
         let mut world = World::new();
         let messages = vec![message(5, "ann", "one", None), message(6, "ann", "two", None)];
         let command = AdminCommand::Import { room: room("old"), messages };
-        world.input(Input::Admin { request: 1, command });
+        world.input(Input::Admin { request: 1, by: None, command });
         let survivors = world.fail_with(kept);
         let more = AdminCommand::Import { room: room("old"), messages: vec![] };
-        world.input(Input::Admin { request: 2, command: more });
+        world.input(Input::Admin { request: 2, by: None, command: more });
         assert!(world.take().last().unwrap().starts_with("admin refused"));
         world.recover_with(survivors);
         world.persist();

@@ -4,15 +4,23 @@
     reason = "the comments are help texts: `[::1]` is no link"
 )]
 
+mod admin;
+mod config;
+mod data;
 mod operator;
 mod serve;
 
 mod server;
 
+pub(crate) use admin::{AdminCommand, help as admin_help};
+pub(crate) use config::{ConfigCommand, ConfigPlace};
+
 pub(crate) use server::{KnownCommand, ServerOptions};
 
+pub(crate) use data::{BackupOptions, DoctorOptions, RestoreOptions};
 pub(crate) use operator::{
-    ExportFormat, ExportOptions, ImportFormat, ImportOptions, RoomCommand, UserCommand,
+    ExportFormat, ExportOptions, HealthOptions, ImportFormat, ImportOptions, RoomCommand,
+    UserCommand,
 };
 pub(crate) use serve::{History, PrivateChats, ServeOptions, WhoRegisters};
 
@@ -40,9 +48,11 @@ pub(crate) enum Command {
     ///
     /// Needs no configuration and no other program. Everything that is said is kept in one folder.
     /// The first time, on a terminal, it asks who may reach it. Stop it with Ctrl-C or SIGTERM:
-    /// everybody is told, and nothing acknowledged is lost. SIGHUP reads the certificates again.
+    /// everybody is told, and nothing acknowledged is lost. SIGHUP reads the settings and certificates
+    /// again, and the log says what changed and what needs a restart.
     ///
-    /// What the options don't say, the file hubbub.toml in the data folder says, if there is one.
+    /// What the options don't say, environment variables such as HUBBUB__PORT say, and then the file
+    /// hubbub.toml in the data folder, if there is one; see `hubbub config`.
     Serve(Box<ServeOptions>),
     /// Say something, and wait until it is stored.
     ///
@@ -70,6 +80,21 @@ pub(crate) enum Command {
     /// code 1: the server can't be reached at the start, refuses, or ends it; 2 wrong usage.
     #[command(verbatim_doc_comment)]
     Tail(TailOptions),
+    /// Tell a running server what its console is told.
+    ///
+    /// Whoever may use the data folder may do this. `hubbub admin help` lists the verbs, too, and
+    /// `hubbub admin help VERB` says more about one of them.
+    ///
+    ///   hubbub admin users
+    ///
+    ///   hubbub admin kick bob "too loud"
+    ///
+    ///   hubbub admin stats --json | jq .connections
+    ///
+    /// Exit codes: 0 it is done; 1 it was refused, or no server runs (stderr says why); 2 wrong
+    /// usage.
+    #[command(subcommand, verbatim_doc_comment)]
+    Admin(AdminCommand),
     /// List and forget the servers whose keys are known here.
     ///
     /// When `hubbub send` or `hubbub tail` meets a server for the first time, its key is shown and kept.
@@ -105,7 +130,7 @@ pub(crate) enum Command {
     /// is no data.
     #[command(verbatim_doc_comment)]
     Audit(AuditOptions),
-    /// Say who is an admin.
+    /// List the accounts, say who is an admin, and help who has forgotten a password.
     ///
     /// Whoever may use the data folder may do this, while a server runs on it or not.
     ///
@@ -161,6 +186,65 @@ pub(crate) enum Command {
     /// the file or the folder can't be used.
     #[command(verbatim_doc_comment)]
     Import(ImportOptions),
+    /// Write everything of a server to one file.
+    ///
+    /// Works while the server runs, under any load, or not. In the file: what was
+    /// said, accounts, rooms, the server's keys and its settings. It is checked
+    /// whole before it gets its name, and for you alone: whoever has it can read
+    /// everything and take the server's place.
+    ///
+    ///   hubbub backup /mnt/backups
+    ///
+    ///   hubbub backup tuesday.backup --force
+    ///
+    /// Exit codes: 0 it is written and checked; 1 something could not be read or
+    /// written (stderr says what, and nothing is left); 2 wrong usage, or there is
+    /// no data.
+    #[command(verbatim_doc_comment)]
+    Backup(BackupOptions),
+    /// Make a server out of a backup.
+    ///
+    /// Looks at all of the file first. No server may use the folder meanwhile, and
+    /// it must be empty, or --replace moves what is there into a folder beside.
+    /// What was said since the backup is not there; clients that have read further
+    /// begin anew, and say again what was not acknowledged.
+    ///
+    ///   hubbub restore tuesday.backup --check
+    ///
+    ///   hubbub restore tuesday.backup --data /srv/hubbub
+    ///
+    /// Exit codes: 0 it is done; 1 the file is not whole, or something could not be
+    /// read or written (stderr says what, and nothing has changed); 2 wrong usage,
+    /// or the folder is in use or holds data.
+    #[command(verbatim_doc_comment)]
+    Restore(RestoreOptions),
+    /// Look whether all is well with a server, and say what to do.
+    ///
+    /// Looks at the settings, the data, the certificates, the ports, the limits of
+    /// this system, its firewall and its clock, while the server runs or not.
+    /// Changes nothing. It reads all of the data, which may take a while.
+    ///
+    /// Exit codes: 0 there is no problem (there may be warnings); 1 there is one;
+    /// 2 wrong usage.
+    #[command(verbatim_doc_comment, visible_alias = "check")]
+    Doctor(DoctorOptions),
+    /// Show the settings of a server, look whether they are good, and print all that there are.
+    ///
+    /// Options of `hubbub serve` go before environment variables, these before the settings file, and that
+    /// before the defaults. The variable HUBBUB__LIMITS__LOGIN_S is `login_s` in the section [limits].
+    ///
+    /// Exit codes: 0 it is printed, or all is good; 1 it can't be printed; 2 wrong usage, or something is
+    /// wrong with the settings (stderr says what, and where).
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Say whether the server is well.
+    ///
+    /// For the health check of a container, and for scripts. Asks the server that runs on the data
+    /// folder; it needs no --health for that. It is ready when its threads turn, it takes
+    /// connections, its store takes what is said, and it isn't stopping.
+    ///
+    /// Exit codes: 0 it is ready; 1 it is not, or none runs there (the lines say why); 2 wrong usage.
+    Health(HealthOptions),
     /// Show what the native protocol is.
     Protocol {
         /// Print the JSON Schema of all frames.
@@ -174,10 +258,19 @@ pub(crate) enum Command {
         /// Which shell.
         shell: clap_complete::Shell,
     },
-    /// Print the man page.
+    /// Print a man page, or write all of them.
     ///
-    /// For example: hubbub man > ~/.local/share/man/man1/hubbub.1
-    Man,
+    /// For example: hubbub man admin kick | man -l -
+    ///
+    /// All, for `man hubbub-admin-kick`: hubbub man --dir ~/.local/share/man/man1
+    Man {
+        /// Of which command [default: of hubbub itself].
+        #[arg(value_name = "COMMAND")]
+        command: Vec<String>,
+        /// Write the pages of all commands to this folder, which is made if it isn't there.
+        #[arg(long, value_name = "DIR", conflicts_with = "command")]
+        dir: Option<PathBuf>,
+    },
 }
 
 #[derive(Debug, Subcommand)]

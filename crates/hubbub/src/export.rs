@@ -3,7 +3,7 @@
 //! Reads a page, writes it, reads the next: no transaction is open while anything is written. What a
 //! file holds is how each page stood when it was read, up to the event that was newest at the start.
 
-mod file;
+pub(crate) mod file;
 mod html;
 mod jsonl;
 mod text;
@@ -129,6 +129,7 @@ impl Plan {
                 member_limit: settings.member_limit,
                 slow_s: settings.slow_s,
                 pinned: settings.pinned.clone(),
+                transcribed: false,
                 role: None,
                 created: record.created,
             },

@@ -4,7 +4,7 @@
 use crate::reach::{Way, explain};
 use hubbub_client::driver::random_instance;
 use hubbub_client::{Client, ClientError, CoreConfig, Enter, Events, ServerAddress};
-use hubbub_protocol::{ErrorCode, Password, RoomAddress, UserName, limits, sanitize};
+use hubbub_protocol::{ErrorCode, Note, Password, RoomAddress, UserName, limits, sanitize};
 use std::io::{Read, Write};
 use std::path::Path;
 
@@ -171,6 +171,12 @@ pub(crate) fn tell(text: &str) {
     // Nobody to tell it to is no reason to fail.
     let text = sanitize::for_terminal_line(text);
     let _ = writeln!(std::io::stderr().lock(), "hubbub: {text}");
+}
+
+/// What an admin, or whoever runs the server, tells everybody.
+pub(crate) fn tell_announcement(text: &Note, by: Option<&UserName>) {
+    let by = by.map_or_else(String::new, |by| format!(" from {by}"));
+    tell(&format!("announcement{by}: {text}"));
 }
 
 #[cfg(test)]

@@ -1,20 +1,29 @@
 //! The `hubbub` program: the command line, and nothing else.
 
+mod admin;
 mod audit;
+mod backup;
 mod cli;
+mod config;
+mod console;
+mod doctor;
 mod end;
 mod export;
 mod folder;
 mod guest;
+mod health;
 mod import;
 mod input;
 mod interrupt;
 mod invite;
 mod known;
+mod logging;
+mod notify;
 mod operator;
 mod printer;
 mod progress;
 mod reach;
+mod restore;
 mod room;
 mod send;
 mod serve;
@@ -26,6 +35,7 @@ mod user;
 mod when;
 
 use clap::Parser;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 /// Exit code for what the user can put right: arguments, a taken port, a folder without access.
@@ -33,42 +43,34 @@ const EXIT_USAGE: u8 = 2;
 
 fn main() -> ExitCode {
     let arguments = cli::Arguments::parse();
-    start_logging();
+    logging::start();
     let result = match arguments.command {
         cli::Command::Serve(options) => serve::run(&options),
         cli::Command::Send(options) => send::run(options),
         cli::Command::Tail(options) => tail::run(options),
+        cli::Command::Admin(command) => admin::run(command),
         cli::Command::Known(command) => known::run(command),
         cli::Command::Invite(command) => invite::run(command),
         cli::Command::Audit(options) => audit::run(&options),
         cli::Command::User(command) => user::run(command),
         cli::Command::Room(command) => room::run(command),
+        cli::Command::Backup(options) => backup::run(&options),
+        cli::Command::Restore(options) => restore::run(&options),
+        cli::Command::Doctor(options) => doctor::run(&options),
         cli::Command::Export(options) => export::run(options),
         cli::Command::Import(options) => import::run(options),
+        cli::Command::Config(command) => config::run(&command),
+        cli::Command::Health(options) => health::run(&options),
         cli::Command::Protocol { schema } => tools::protocol(schema),
         cli::Command::Completions { shell } => tools::completions(shell),
-        cli::Command::Man => tools::man(),
+        cli::Command::Man { command, dir } => tools::man(&command, dir.as_deref()),
     };
     match result {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("hubbub: {error}");
+            // Where stderr is gone nobody is left to tell.
+            let _ = writeln!(io::stderr(), "hubbub: {error}");
             ExitCode::from(EXIT_USAGE)
         }
     }
-}
-
-/// Logs go to stderr, so that stdout holds only what was asked for. `HUBBUB_LOG` chooses (see
-/// tracing-subscriber's `EnvFilter`).
-fn start_logging() {
-    use std::io::IsTerminal;
-    use tracing_subscriber::EnvFilter;
-    let filter = EnvFilter::try_from_env("HUBBUB_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(colours)
-        .with_target(false)
-        .init();
 }

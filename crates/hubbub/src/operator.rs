@@ -26,6 +26,7 @@ pub(crate) fn order(data: Option<&Path>, request: &AdminRequest) -> Result<(), E
 pub(crate) fn refused(error: AdminError) -> End {
     match error {
         AdminError::Folder(error) => End::Usage(error.into()),
+        AdminError::Usage(text) => End::Usage(text.into()),
         error => End::Failed(error.to_string()),
     }
 }

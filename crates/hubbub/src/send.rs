@@ -1,7 +1,7 @@
 //! `hubbub send`: says something, and ends well only when all of it is acknowledged.
 
 use crate::cli::SendOptions;
-use crate::guest::{self, Who, tell};
+use crate::guest::{self, Who, tell, tell_announcement};
 use crate::input;
 use crate::reach::{Way, explain, warn};
 use hubbub_client::{Client, ClientError, ClientEvent, Events, SendState};
@@ -112,6 +112,7 @@ async fn watch(
                 }
             }
             ClientEvent::Warned { text, .. } => tell(&text),
+            ClientEvent::Announced { text, by } => tell_announcement(&text, by.as_ref()),
             ClientEvent::Distrusted { text } => tell(&format!("{text}; trying again")),
             ClientEvent::KeyChanged(changed) => return warn(&changed),
             ClientEvent::Closed { text, .. } => reason = text,

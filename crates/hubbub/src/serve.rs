@@ -1,23 +1,29 @@
 //! `hubbub serve`: from the options to a server that runs until it is stopped.
 
-mod addresses;
+pub(crate) mod addresses;
 mod announce;
 mod qr;
 mod question;
-mod terminal;
+pub(crate) mod terminal;
 
 use self::announce::Facts;
 use self::terminal::Look;
 use crate::cli::ServeOptions;
+use crate::console::{self, Console};
 use crate::folder;
-use crate::settings::{self, Place, Plan, Reach};
+use crate::logging;
+use crate::notify;
+use crate::settings::{self, Place, Plan, Reach, Settings, Sources};
 use crate::signals::{Hangups, Signals};
-use hubbub_server::{Handle, Server, ServerConfig, StartError};
+use hubbub_server::{
+    Handle, Reload, Reloaded, Reread, SETUP_FILE, Server, ServerConfig, StartError,
+};
 use std::error::Error;
 use std::io::{self, IsTerminal, Write};
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A server that has not stopped by then is stuck in the system; what is acknowledged is on disk.
@@ -26,60 +32,100 @@ const STOP_MAX: Duration = Duration::from_millis(4_700);
 const PICKS: usize = 20;
 
 pub(crate) fn run(options: &ServeOptions) -> Result<ExitCode, Box<dyn Error>> {
+    // Before everything else: it may be closed at any moment.
+    let began_on_a_terminal = is_on_a_terminal();
     let folder = folder::of(options.data.as_deref())?;
-    let own_file = folder.join(settings::FILE);
-    let from_file = read_settings(options.config.as_deref(), &own_file)?;
-    let mut settings = options.settings();
-    settings.check()?;
+    let mut sources = Sources::new(options.settings(), &folder, options.config.as_deref())?;
+    let chosen = sources.read()?;
     let mut answer = None;
-    match from_file {
-        Some(below) => {
-            let file = options.config.as_deref().unwrap_or(&own_file);
-            settings.check_over(&below, file)?;
-            settings = settings.over(below);
+    if !chosen.has_file && !chosen.says_who() && somebody_is_there() {
+        answer = ask(sources.file())?;
+        if answer.is_none() {
+            eprintln!("hubbub: nothing was started");
+            return Ok(ExitCode::FAILURE);
         }
-        None if !options.says_who() && somebody_is_there() => {
-            answer = ask(&own_file)?;
-            let Some(reach) = answer else {
-                eprintln!("hubbub: nothing was started");
-                return Ok(ExitCode::FAILURE);
-            };
-            settings.reach = Some(reach);
-        }
-        None => {}
     }
-    let plan = Plan::new(settings, folder.clone());
+    if chosen.has_file {
+        sources.insist_on_file();
+    }
+    let file = sources.file().to_owned();
+    logging::choose(&chosen.layer.settings.log);
+    let again = Again { sources, folder: folder.clone(), answer };
+    let plan = again.plan(chosen.layer.settings);
     // Before the server starts, so that a signal at any moment is heard.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let (mut signals, mut hangups) =
         runtime.block_on(async { Ok::<_, io::Error>((Signals::new()?, Hangups::new()?)) })?;
-    let (handle, config) = start(&plan)?;
+    let (handle, config) = start(&plan, &again)?;
     // Only now: an answer that led to nothing can be another one the next time.
     if let Some(reach) = answer {
-        keep(&own_file, reach);
+        keep(&file, reach);
     }
-    tracing::info!(data = %folder.display(), "serving");
-    announce(&handle, plan.reach, &config, !options.no_qr)?;
-    let signal = runtime.block_on(until_stopped(&handle, &mut signals, &mut hangups));
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), data = %folder.display(), "serving");
+    let console = console::Kind::of_this_terminal().filter(|_| !options.no_console);
+    let announced = announce(&handle, plan.reach, &config, !options.no_qr, console.is_some());
+    // Where the window was closed meanwhile, the signal of that ends it, in good order.
+    announced.or_else(|error| if began_on_a_terminal { Ok(()) } else { Err(error) })?;
+    let mut console = console.and_then(|kind| open_console(kind, &folder, &handle, &runtime));
+    let manager = notify::Manager::serving(&handle);
+    let signal = runtime.block_on(until_stopped(
+        began_on_a_terminal,
+        &handle,
+        &manager,
+        &mut signals,
+        &mut hangups,
+        &mut console,
+    ));
+    if let Some(console) = &mut console {
+        console.close();
+    }
     tracing::info!(signal, "stopping");
+    manager.stopping();
     stop(handle, &runtime, &mut signals);
     Ok(ExitCode::SUCCESS)
 }
 
-/// The settings of the given file, or of the data folder's own if there is one.
-fn read_settings(
-    given: Option<&Path>,
-    own: &Path,
-) -> Result<Option<settings::Settings>, Box<dyn Error>> {
-    match given {
-        Some(file) => match settings::load(file)? {
-            Some(settings) => Ok(Some(settings)),
-            None => {
-                Err(format!("there are no settings in {}: no such file", file.display()).into())
-            }
-        },
-        None => Ok(settings::load(own)?),
+/// What is needed to read the settings once more, while the server runs.
+#[derive(Clone)]
+struct Again {
+    sources: Sources,
+    folder: PathBuf,
+    /// What was answered to the question who may reach the server, in case that it can't be kept.
+    answer: Option<Reach>,
+}
+
+impl Again {
+    fn plan(&self, mut settings: Settings) -> Plan {
+        if settings.listen.is_none() {
+            settings.reach = settings.reach.or(self.answer);
+        }
+        Plan::new(settings, self.folder.clone())
     }
+
+    /// For a server that listens there because of that place.
+    fn reload(&self, place: Place, listen: Vec<SocketAddr>, lanes: usize) -> Reload {
+        let again = self.clone();
+        Reload(Arc::new(move || {
+            let chosen = again.sources.read().map_err(|problems| problems.to_string())?;
+            let log = chosen.layer.settings.log.clone();
+            let plan = again.plan(chosen.layer.settings);
+            let listen = match plan.place {
+                // Also if that was a port that the system picked.
+                same if same == place => listen.clone(),
+                Place::At(listen) => listen,
+                Place::For(reach, port) => on(reach, port),
+            };
+            // The number of cores may have changed, but nobody has chosen anything.
+            let config = ServerConfig { listen, lanes, ..plan.server };
+            let others = logging::changes(&log);
+            let apply_others = Box::new(move || logging::choose(&log));
+            Ok(Reread { config, others, apply_others })
+        }))
+    }
+}
+
+fn is_on_a_terminal() -> bool {
+    io::stdin().is_terminal() || io::stdout().is_terminal()
 }
 
 fn somebody_is_there() -> bool {
@@ -98,26 +144,26 @@ fn keep(file: &Path, reach: Reach) {
 }
 
 /// Starts the server where it is to listen.
-fn start(plan: &Plan) -> Result<(Handle, ServerConfig), Box<dyn Error>> {
+fn start(plan: &Plan, again: &Again) -> Result<(Handle, ServerConfig), Box<dyn Error>> {
     let start_at = |listen: Vec<SocketAddr>| {
-        let config = ServerConfig { listen, ..plan.server.clone() };
+        let reload = Some(again.reload(plan.place.clone(), listen.clone(), plan.server.lanes));
+        let config = ServerConfig { listen, reload, ..plan.server.clone() };
         Server::start(config.clone()).map(|handle| (handle, config))
     };
     let (reach, port) = match &plan.place {
         Place::At(listen) => return Ok(start_at(listen.clone())?),
         Place::For(reach, port) => (*reach, *port),
     };
-    let ips = addresses::to_listen_on(reach);
-    let on = |port| ips.iter().map(|ip| SocketAddr::new(*ip, port)).collect::<Vec<_>>();
     if port != 0 {
-        return Ok(start_at(on(port))?);
+        return Ok(start_at(on(reach, port))?);
     }
+    let ips = addresses::to_listen_on(reach);
     // A port that is free for IPv4 may be taken for IPv6, or be taken before we come to it.
     let mut picks = 1..=PICKS;
     loop {
         let picked = addresses::free_port(&ips)?;
         let is_last = picks.next().is_none();
-        match start_at(on(picked)) {
+        match start_at(on(reach, picked)) {
             Err(StartError::AddressTaken { address, .. })
                 if address.port() == picked && !is_last => {}
             other => return Ok(other?),
@@ -125,12 +171,20 @@ fn start(plan: &Plan) -> Result<(Handle, ServerConfig), Box<dyn Error>> {
     }
 }
 
+/// All addresses for this reach.
+fn on(reach: Reach, port: u16) -> Vec<SocketAddr> {
+    let ips = addresses::to_listen_on(reach);
+    ips.iter().map(|ip| SocketAddr::new(*ip, port)).collect()
+}
+
 fn announce(
     handle: &Handle,
     reach: Reach,
     config: &ServerConfig,
     wants_code: bool,
+    has_console: bool,
 ) -> io::Result<()> {
+    let setup = handle.setup_token();
     // Those for TLS alone stand behind the others.
     let listening_tls = handle.tls_addresses();
     let others = handle.addresses().len().saturating_sub(listening_tls.len());
@@ -148,42 +202,88 @@ fn announce(
         registration: config.hub.registration,
         has_certificate: config.tls.certificate.is_some(),
         wants_code,
+        has_console,
+        setup: setup.as_deref(),
     };
     let mut out = io::stdout().lock();
     match Look::of_stdout() {
         Some(look) => announce::to_person(&facts, &look, &mut out)?,
-        None => announce::to_program(&facts, &mut out)?,
+        None => {
+            announce::to_program(&facts, &mut out)?;
+            if setup.is_some() {
+                tracing::info!(
+                    "nobody is an admin yet: whoever registers and says /setup with what is in the \
+                     file {} becomes one",
+                    config.data.join(SETUP_FILE).display()
+                );
+            }
+        }
     }
     out.flush()
 }
 
-/// The name of the signal that stops it.
-async fn until_stopped(
+/// A server without a console is one all the same.
+fn open_console(
+    kind: console::Kind,
+    folder: &Path,
     handle: &Handle,
+    runtime: &tokio::runtime::Runtime,
+) -> Option<Console> {
+    let _within = runtime.enter();
+    let console = Console::open(kind, folder, handle.manager());
+    console.inspect_err(|error| tracing::warn!(%error, "no console: use `hubbub admin`")).ok()
+}
+
+/// What stops it.
+async fn until_stopped(
+    began_on_a_terminal: bool,
+    handle: &Handle,
+    manager: &notify::Manager,
     signals: &mut Signals,
     hangups: &mut Hangups,
+    console: &mut Option<Console>,
 ) -> &'static str {
-    let began_on_a_terminal = io::stdin().is_terminal() || io::stdout().is_terminal();
+    let mut exit = handle.manager().exit_wished();
     loop {
         tokio::select! {
             signal = signals.next() => return signal,
+            _ = exit.wait_for(|is_wished| *is_wished) => return "exit",
+            wish = stop_wished(console) => return wish,
             () = hangups.next() => {
                 // Whoever closes the window of a program wants it to end.
-                let has_one = io::stdin().is_terminal() || io::stdout().is_terminal();
-                if began_on_a_terminal && !has_one {
+                if began_on_a_terminal && !is_on_a_terminal() {
                     return "SIGHUP, with its terminal closed";
                 }
+                manager.reloading();
                 reload(handle);
+                manager.reloaded();
             }
         }
     }
 }
 
+async fn stop_wished(console: &mut Option<Console>) -> &'static str {
+    match console {
+        Some(console) => console.stop_wished().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Reads the settings again and tells the log what came of it.
 fn reload(handle: &Handle) {
-    match handle.reload_certificates() {
-        Ok(done) if done.is_empty() => tracing::info!("SIGHUP: the certificates are as they were"),
-        Ok(done) => done.iter().for_each(|done| tracing::info!("SIGHUP: {done}")),
-        Err(problem) => tracing::error!("SIGHUP: {problem}; the certificates stay as they were"),
+    let Reloaded { applied, needs_restart } = match handle.reload() {
+        Ok(reloaded) => reloaded,
+        Err(problems) => {
+            problems.lines().for_each(|problem| tracing::error!("SIGHUP: {problem}"));
+            return tracing::error!("SIGHUP: nothing was changed");
+        }
+    };
+    if applied.is_empty() && needs_restart.is_empty() {
+        tracing::info!("SIGHUP: settings and certificates are as they were");
+    }
+    applied.iter().for_each(|change| tracing::info!("SIGHUP: {change}"));
+    for change in &needs_restart {
+        tracing::warn!("SIGHUP: only after a restart: {change}");
     }
 }
 
@@ -196,7 +296,7 @@ fn stop(handle: Handle, runtime: &tokio::runtime::Runtime, signals: &mut Signals
     });
     runtime.block_on(async {
         tokio::select! {
-            _ = stopped => {}
+            _ = stopped => tracing::info!("stopped"),
             _ = signals.next() => tracing::warn!("stopping at once"),
             () = tokio::time::sleep(STOP_MAX) => tracing::warn!("stopping took too long"),
         }

@@ -1,23 +1,38 @@
-//! What an operator chooses about a server. Each source (the command line, the settings file) is a layer
-//! of values that may be absent; layers are laid over each other, and what none of them says is the
-//! default. What the values mean for the server is in `plan`.
+//! What an operator chooses about a server. Each source (the command line, the environment, the settings
+//! file) is a layer of values that may be absent; layers are laid over each other, and what none of them
+//! says is the default. What the values mean for the server is in `plan`.
 
-#[cfg(test)]
+mod environment;
 mod example;
 mod file;
+mod layer;
 mod limits;
 mod plan;
+mod show;
+mod sources;
+mod transcripts;
 mod values;
+mod watching;
+mod words;
 
-pub(crate) use file::{FILE, keep, load};
+pub(crate) use environment::{DATA, path as path_in_environment};
+pub(crate) use example::example;
+pub(crate) use file::{keep, load};
+pub(crate) use layer::{Conflict, Layer, Problem, Problems};
 pub(crate) use limits::{LimitSettings, OutboxSettings};
 pub(crate) use plan::{PORT, Place, Plan};
+pub(crate) use show::{Shown, show};
+pub(crate) use sources::{Chosen, Sources};
+pub(crate) use transcripts::TranscriptSettings;
 pub(crate) use values::{Net, Reach, host_name};
+pub(crate) use watching::{
+    HealthSettings, LOG_LEVEL, LogFormat, LogSettings, NO_LEVEL, level_filter,
+};
 
 use crate::cli::{History, PrivateChats, WhoRegisters};
 use serde::Deserialize;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// One layer. The names are those of the settings file.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -42,6 +57,9 @@ pub(crate) struct Settings {
     pub(crate) tls: TlsSettings,
     pub(crate) limits: LimitSettings,
     pub(crate) outbox: OutboxSettings,
+    pub(crate) health: HealthSettings,
+    pub(crate) log: LogSettings,
+    pub(crate) transcripts: TranscriptSettings,
 }
 
 /// Certificates, and where there is nothing but TLS.
@@ -58,6 +76,21 @@ pub(crate) struct TlsSettings {
 }
 
 impl Settings {
+    /// What of the layer below does not count, also where this one says nothing about it.
+    fn drops(&self) -> Vec<&'static str> {
+        let mut dropped = Vec::new();
+        if self.reach.is_some() {
+            dropped.push("listen");
+        }
+        if self.reach == Some(Reach::Local) {
+            dropped.push("tls.listen");
+        }
+        if self.tls.certificate.is_some() {
+            dropped.extend(["tls.certificate", "tls.key"]);
+        }
+        dropped
+    }
+
     /// What this layer says, and where it says nothing, the one below.
     pub(crate) fn over(self, below: Self) -> Self {
         let mut below = below;
@@ -81,40 +114,34 @@ impl Settings {
             tls: self.tls.over(below.tls),
             limits: self.limits.over(below.limits),
             outbox: self.outbox.over(below.outbox),
+            health: self.health.over(below.health),
+            log: self.log.over(below.log),
+            transcripts: self.transcripts.over(below.transcripts),
         }
     }
 
     /// What can be wrong with a layer as a whole, for people.
-    pub(crate) fn check(&self) -> Result<(), String> {
+    pub(crate) fn check(&self) -> Result<(), Conflict> {
+        let conflict = |at: &str, text: String| Err(Conflict { at: at.into(), text });
         if self.listen.is_some() && self.port.is_some() {
-            return Err("`listen` says the ports, so there can be no `port` beside it".into());
+            let text = "`listen` says the ports, so there can be no `port` beside it";
+            return conflict("port", text.into());
         }
         if self.listen.as_ref().is_some_and(Vec::is_empty) {
-            return Err("`listen` names no address".into());
+            return conflict("listen", "`listen` names no address".into());
         }
         let open = self.listen.iter().flatten().find(|at| is_open(at));
         if let (Some(Reach::Local), Some(open)) = (self.reach, open) {
-            return Err(format!(
+            let text = format!(
                 "`local` is for this computer only, but `listen` names {open}, which others reach"
-            ));
+            );
+            return conflict("listen", text);
         }
         if self.tls.certificate.is_some() != self.tls.key.is_some() {
-            return Err("in [tls], `certificate` and `key` go together".into());
+            let at = if self.tls.key.is_some() { "tls.key" } else { "tls.certificate" };
+            return conflict(at, "in [tls], `certificate` and `key` go together".into());
         }
         Ok(())
-    }
-
-    /// What would have no effect over the layer below, for people. `file` is that of the layer below.
-    pub(crate) fn check_over(&self, below: &Self, file: &Path) -> Result<(), String> {
-        let is_placed = self.reach.is_none() && self.listen.is_none() && below.listen.is_some();
-        match self.port {
-            Some(port) if is_placed => Err(format!(
-                "--port {port} has no say, since `listen` in {} says the ports: leave one of them \
-                 out, or say --local, --lan or --internet as well",
-                file.display()
-            )),
-            _ => Ok(()),
-        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! `hubbub tail`: prints what was said in a room last, and then what is said.
 
 use crate::cli::TailOptions;
-use crate::guest::{self, Who, tell};
+use crate::guest::{self, Who, tell, tell_announcement};
 use crate::printer::Printer;
 use crate::reach::{Way, warn};
 use crate::signals::Signals;
@@ -173,6 +173,7 @@ impl Tail {
                 ..
             } => return Err(End::Failed(text)),
             ClientEvent::Warned { text, .. } => tell(&text),
+            ClientEvent::Announced { text, by } => tell_announcement(&text, by.as_ref()),
             ClientEvent::Distrusted { text } => tell(&format!("{text}; trying again")),
             ClientEvent::KeyChanged(changed) => return Err(End::Failed(warn(&changed))),
             ClientEvent::Closed { text, .. } => self.reason = text,

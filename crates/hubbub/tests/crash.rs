@@ -1,6 +1,7 @@
 //! The real program is killed at random moments under load, and started again: whoever talks comes
 //! back, repeats what was not acknowledged, and nothing that was acknowledged is lost or doubled: what
-//! was said in rooms and privately, accounts, their rooms, their tokens and their private chats.
+//! was said in rooms and privately, accounts, their rooms, their tokens and their private chats; and bans
+//! of the server.
 //!
 //! `HUBBUB_CRASH_ROUNDS` asks for more rounds, `HUBBUB_CRASH_SEED` repeats a run as far as the
 //! system's scheduling lets it.
@@ -11,6 +12,8 @@
 mod account;
 #[path = "../../server/tests/load/mod.rs"]
 mod load;
+#[path = "crash/operator.rs"]
+mod operator;
 mod support;
 
 use account::Account;
@@ -47,7 +50,11 @@ fn kill_9_loses_and_doubles_nothing() {
     let rooms = ["work", "play"].map(|name| RoomName::parse(name).unwrap());
     let shared = Shared::default();
     let mut starts = 0;
-    let (reports, log, epoch) = std::thread::scope(|scope| {
+    let (reports, log, epoch, bans) = std::thread::scope(|scope| {
+        let operator = {
+            let (shared, data, seed) = (&shared, data.path(), rng.u64(..));
+            scope.spawn(move || operator::operate(shared, data, seed))
+        };
         let talkers: Vec<_> = (0..TALKERS)
             .map(|talker| {
                 let (shared, rooms, seed) = (&shared, &rooms, rng.u64(..));
@@ -73,7 +80,8 @@ fn kill_9_loses_and_doubles_nothing() {
         shared.finish.store(true, Ordering::SeqCst);
         let reports: Vec<_> = talkers.into_iter().map(|talker| talker.join().unwrap()).collect();
         let (log, epoch) = read_log(serve.address.parse().unwrap(), &rooms);
-        (reports, log, epoch)
+        let bans = operator::check(data.path(), &operator.join().unwrap());
+        (reports, log, epoch, bans)
     });
     let broken = check(&reports, &log);
     assert!(
@@ -85,7 +93,7 @@ fn kill_9_loses_and_doubles_nothing() {
     let said: usize = log.values().map(Vec::len).sum();
     assert_eq!(said as u64, shared.acknowledged.load(Ordering::SeqCst));
     assert!(epoch >= starts, "seed {seed}: epoch {epoch} after {starts} starts");
-    println!("{said} messages over {starts} starts");
+    println!("{said} messages and {bans} bans over {starts} starts");
 }
 
 #[test]

@@ -205,13 +205,13 @@ fn the_first_start_asks_and_keeps_the_answer() {
     terminal.type_in("7\n");
     terminal.until("Please type");
     terminal.type_in("2\n");
-    terminal.until("Ctrl-C stops the server.");
+    terminal.until("exit to stop the server.");
     assert_eq!(terminal.stop(), Some(0));
     let kept = std::fs::read_to_string(data.path().join("hubbub.toml")).unwrap();
     assert!(kept.contains("reach = \"lan\""), "{kept}");
 
     let mut terminal = Terminal::serve(data.path(), &["--port", "0"]);
-    let shown = terminal.until("Ctrl-C stops the server.");
+    let shown = terminal.until("exit to stop the server.");
     assert!(!shown.contains("Who may reach") && shown.contains("for the local"), "{shown}");
     assert_eq!(terminal.stop(), Some(0));
 }
@@ -243,7 +243,7 @@ fn nothing_is_asked_when_it_is_said() {
     ] {
         let data = tempfile::tempdir().unwrap();
         let mut terminal = Terminal::serve(data.path(), options);
-        let shown = terminal.until("Ctrl-C stops");
+        let shown = terminal.until("exit to stop");
         assert!(shown.contains(title), "{options:?}: {shown}");
         assert!(!shown.contains("Who may reach"), "{options:?}: {shown}");
         assert_eq!(terminal.stop(), Some(0));
@@ -268,7 +268,7 @@ fn an_answer_that_leads_to_no_server_is_not_kept() {
 fn closing_the_terminal_stops_the_server_in_good_order() {
     let data = tempfile::tempdir().unwrap();
     let mut terminal = Terminal::serve(data.path(), &["--local", "--port", "0"]);
-    terminal.until("Ctrl-C stops");
+    terminal.until("exit to stop");
     assert_eq!(terminal.close(), Some(0));
 }
 

@@ -48,6 +48,8 @@ fn a_folder_without_data_is_the_users_to_put_right() {
     for arguments in [
         &["user", "admin", "ann"][..],
         &["user", "admins"],
+        &["user", "list"],
+        &["user", "password", "ann"],
         &["room", "role", "lobby", "ann", "owner"],
         &["room", "list"],
     ] {
@@ -63,6 +65,8 @@ fn everything_has_a_help() {
     for arguments in [
         &["user", "admin", "--help"][..],
         &["user", "admins", "--help"],
+        &["user", "list", "--help"],
+        &["user", "password", "--help"],
         &["room", "role", "--help"],
         &["room", "list", "--help"],
         &["export", "--help"],
@@ -93,6 +97,67 @@ fn an_account_becomes_an_admin_and_stays_one_without_a_server() {
     assert_eq!(printed(data.path(), &["user", "admins"]), "ann\nbob\n");
     assert_eq!(printed(data.path(), &["user", "admin", "ann", "--off"]), "");
     assert_eq!(printed(data.path(), &["user", "admins", "--json"]), "{\"name\":\"bob\"}\n");
+}
+
+/// What the server says to this password.
+fn log_in(serve: &Serve, name: &str, password: &str) -> String {
+    let mut nc = netcat(serve);
+    nc.type_line(&format!("/login {name} {password}"));
+    let answer = nc.out.next().expect("an answer");
+    nc.kill();
+    answer
+}
+
+#[test]
+fn who_has_forgotten_a_password_gets_another_with_a_server_and_without() {
+    let data = tempfile::tempdir().unwrap();
+    let serve = Serve::new(data.path());
+    register(&serve, "ann");
+    register(&serve, "bob");
+    let mut inside = netcat(&serve);
+    inside.type_line("/login ann opensesame");
+    inside.out.until("Welcome");
+
+    let first = printed(data.path(), &["user", "password", "Ann"]);
+    inside.out.until("This login was ended");
+    inside.kill();
+    assert!(log_in(&serve, "ann", "opensesame").starts_with("! "), "the old one");
+    assert!(log_in(&serve, "ann", first.trim()).contains("Welcome"));
+    assert!(log_in(&serve, "bob", "opensesame").contains("Welcome"), "nobody else's");
+    refused(data.path(), &["user", "password", "nobody"]);
+
+    assert_eq!(serve.stop().code(), Some(0));
+    let second = printed(data.path(), &["user", "password", "ann"]);
+    assert_ne!(first, second);
+    let serve = Serve::new(data.path());
+    assert!(log_in(&serve, "ann", first.trim()).starts_with("! "), "the one before");
+    assert!(log_in(&serve, "ann", second.trim()).contains("Welcome"));
+    let log = printed(data.path(), &["audit", "--act", "password_changed"]);
+    assert_eq!(log.lines().count(), 2, "{log}");
+    assert!(!log.contains(first.trim()) && !log.contains(second.trim()), "{log}");
+}
+
+#[test]
+fn accounts_are_listed_while_the_server_runs_and_after() {
+    let data = tempfile::tempdir().unwrap();
+    let serve = Serve::new(data.path());
+    register(&serve, "bob");
+    register(&serve, "ann");
+    printed(data.path(), &["user", "admin", "bob"]);
+    let mut here = netcat(&serve);
+    here.type_line("/login ann opensesame");
+    here.out.until("Welcome");
+    let list = printed(data.path(), &["user", "list"]);
+    let lines: Vec<&str> = list.lines().collect();
+    assert_eq!(lines.len(), 2, "{list}");
+    assert!(lines[0].starts_with("online") && lines[0].ends_with("  ann"), "{list}");
+    assert!(lines[1].contains("admin") && lines[1].ends_with("  bob"), "{list}");
+    here.kill();
+    assert_eq!(serve.stop().code(), Some(0));
+    let list = printed(data.path(), &["user", "list", "--json"]);
+    let first: Value = serde_json::from_str(list.lines().next().unwrap()).unwrap();
+    assert_eq!((&first["name"], &first["online"]), (&"ann".into(), &false.into()));
+    assert!(first["seen"].as_u64() >= first["created"].as_u64(), "{first}");
 }
 
 #[test]

@@ -58,7 +58,8 @@ acts!(
     InviteMade = "invite_made",
     /// The operator took an invite back.
     InviteRevoked = "invite_revoked",
-    /// A user was sent out of a room. The reason of this and the acts below begins with the room.
+    /// A user was sent out of a room, or of the server. The reason of this and the acts below begins with
+    /// the room; without one they are about the server.
     Kicked = "kicked",
     /// Somebody was banned from a room.
     Banned = "banned",
@@ -76,6 +77,8 @@ acts!(
     PinRefused = "pin_refused",
     /// The operator made an account an admin, or no longer.
     AdminSet = "admin_set",
+    /// The server was told something else by its operator or an admin; the reason is the verb.
+    Managed = "managed",
     /// Messages were imported into a room.
     Imported = "imported",
     /// Entries were left out: more came than could be stored. The reason is their number.

@@ -71,6 +71,8 @@ codes!(
         WrongPassword = "wrong_password", Correct;
         /// The new password breaks the rules; the text says which.
         PasswordInvalid = "password_invalid", Correct;
+        /// That is not the token that makes the first admin, or there is an admin already.
+        SetupInvalid = "setup_invalid", Correct;
         /// No accounts can be made here.
         RegistrationClosed = "registration_closed", Correct;
         /// An account can be made here with an invite only.
@@ -184,6 +186,10 @@ codes!(
         LoginFailures = "login_failures", Login;
         /// The login of this connection was ended, from another one of the same user.
         Revoked = "revoked", Login;
+        /// Whoever runs the server, or an admin, ended your connection. You may come again.
+        Kicked = "kicked", Stop;
+        /// You are banned from the server.
+        Banned = "banned", Stop;
         /// You went on although you were told that you are too fast. Come back later, and slower.
         Flood = "flood", Resume;
         /// There are too many connections: from your address, or at all. Come back later.
@@ -212,6 +218,8 @@ impl CloseCode {
             CloseCode::LoginTimeout => "No name was given in time. Connect again to try once more.",
             CloseCode::LoginFailures => "Too many wrong passwords. Connect again to try once more.",
             CloseCode::Revoked => "This login was ended from elsewhere. Log in again.",
+            CloseCode::Kicked => "An admin of this server ended your connection.",
+            CloseCode::Banned => "You are banned from this server.",
             CloseCode::Flood => {
                 "Too much in too short a time, in spite of the warning. Connect again in a while."
             }

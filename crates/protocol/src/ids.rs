@@ -182,6 +182,11 @@ secret!(
     ResumeToken, "ResumeToken"
 );
 
+impl RoomId {
+    /// No room: what holds on the whole server. Rooms have other ids, since the epoch is 1 or more.
+    pub const EVERYWHERE: Self = Self(0);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

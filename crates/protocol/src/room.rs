@@ -162,7 +162,7 @@ pub enum Restricted {
 pub struct RestrictionRecord {
     /// Its identity, made like a [`UserId`].
     pub id: u64,
-    /// Where it counts.
+    /// Where it counts; or [`RoomId::EVERYWHERE`].
     pub room: RoomId,
     /// From what.
     pub kind: RestrictionKind,

@@ -19,15 +19,27 @@ mod socket;
 pub use import::{ImportMessage, ImportRefers, ImportWhat};
 pub(crate) use socket::Door;
 
+/// What the door asks besides the hub.
+#[derive(Clone, Debug)]
+#[cfg_attr(not(unix), allow(dead_code, reason = "there is no door to ask at"))]
+pub(crate) struct Parts {
+    pub(crate) manager: Manager,
+    pub(crate) health: Arc<Health>,
+}
+
 use crate::config::StartError;
+use crate::credentials::Hasher;
 use crate::data::{self, DataFolder};
+use crate::health::{Health, HealthReport};
 use crate::random;
-use hubbub_hub::{AdminCommand, AdminReply};
+use crate::verbs::Manager;
+use hubbub_hub::{AccountOverview, AdminCommand, AdminReply};
 use hubbub_protocol::account::InviteRecord;
-use hubbub_protocol::{InviteCode, InviteId, Role, RoomName, Seq, UserName, WallMs};
+use hubbub_protocol::{InviteCode, InviteId, Password, Role, RoomName, Seq, UserName, WallMs};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// The socket's name in the data folder.
 pub const SOCKET: &str = "admin.sock";
@@ -73,6 +85,13 @@ pub enum AdminRequest {
     },
     /// List the admins.
     AdminList,
+    /// List the accounts.
+    AccountList,
+    /// Give an account another password, which is answered, and end all its logins.
+    PasswordReset {
+        /// Whose.
+        name: UserName,
+    },
     /// Give a user a role in a room, or take it.
     RoleSet {
         /// Where.
@@ -89,6 +108,13 @@ pub enum AdminRequest {
         room: RoomName,
         /// Oldest first; 1 to `limits::PAGE` of them.
         messages: Vec<ImportMessage>,
+    },
+    /// How a server is that runs.
+    Health,
+    /// A verb of [`crate::verbs`], to a server that runs.
+    Run {
+        /// The line, of at most [`REQUEST_BYTES`].
+        line: String,
     },
 }
 
@@ -122,13 +148,54 @@ pub enum AdminAnswer {
         /// By name.
         admins: Vec<UserName>,
     },
+    /// To `AccountList`.
+    Accounts {
+        /// By name.
+        accounts: Vec<Account>,
+    },
+    /// To `PasswordReset`.
+    PasswordMade {
+        /// The password. Nobody can show it again.
+        password: String,
+    },
     /// To `Import`: kept.
     Imported {
         /// The number of the first; the others follow without a gap.
         first: Seq,
     },
+    /// To `Health`.
+    Health(HealthReport),
+    /// To `Run`.
+    Ran {
+        /// For people.
+        lines: Vec<String>,
+        /// For programs.
+        data: serde_json::Value,
+    },
     /// It is done, and kept.
     Done,
+}
+
+/// An account as its operator sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Account {
+    /// Who.
+    pub name: UserName,
+    /// Whether it is an admin.
+    pub admin: bool,
+    /// Whether it is here now.
+    pub online: bool,
+    /// When it was made.
+    pub created: WallMs,
+    /// When it was here last.
+    pub seen: WallMs,
+}
+
+impl From<AccountOverview> for Account {
+    fn from(account: AccountOverview) -> Self {
+        let AccountOverview { name, admin, online, created, seen } = account;
+        Self { name, admin, online, created, seen }
+    }
 }
 
 /// An invite as its operator sees it.
@@ -161,6 +228,9 @@ pub enum AdminError {
     /// The answer is no.
     #[error("{0}")]
     Refused(String),
+    /// There is no such verb, or it goes otherwise.
+    #[error("{0}")]
+    Usage(String),
     /// A server has the folder, and its door does not open.
     #[error(
         "a hubbub server uses the data folder {}, and can't be asked at its {SOCKET}: {error}. Its log says why; or stop it and ask again", folder.display()
@@ -179,6 +249,12 @@ pub enum AdminError {
         /// What is wrong.
         error: io::Error,
     },
+    /// It can be asked of a running server alone.
+    #[error("no hubbub server runs on the data folder {}. Choose another with --data DIR, or start one", folder.display())]
+    NotRunning {
+        /// Which folder.
+        folder: PathBuf,
+    },
     /// No server runs, and the folder can't be used without one.
     #[error(transparent)]
     Folder(#[from] StartError),
@@ -190,6 +266,8 @@ pub enum AdminError {
 enum Outcome {
     Ok(AdminAnswer),
     Error(String),
+    /// A verb that there is not, or that goes otherwise.
+    Usage(String),
 }
 
 /// Asks the server that runs on this folder, or the folder itself if none does.
@@ -239,10 +317,21 @@ impl Asker {
                 return match outcome {
                     Outcome::Ok(answer) => Ok(answer),
                     Outcome::Error(text) => Err(AdminError::Refused(text)),
+                    Outcome::Usage(text) => Err(AdminError::Usage(text)),
                 };
             }
             Err(error) => error,
         };
+        if matches!(request, AdminRequest::Run { .. } | AdminRequest::Health) {
+            let folder = folder.clone();
+            return match no_door.kind() {
+                // What a server that was killed has left refuses; one that is busy does not.
+                io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
+                    Err(AdminError::NotRunning { folder })
+                }
+                _ => Err(AdminError::NoDoor { folder, error: no_door }),
+            };
+        }
         // An invite may come before the first start. Else a folder without data is the wrong one.
         if !matches!(request, AdminRequest::InviteMake { .. }) {
             data::must_hold_data(folder)?;
@@ -298,10 +387,22 @@ impl Question {
                 Self { command, code: None }
             }
             AdminRequest::AdminList => Self { command: AdminCommand::AdminList, code: None },
+            AdminRequest::AccountList => Self { command: AdminCommand::Accounts, code: None },
+            AdminRequest::PasswordReset { name } => {
+                let code = random::invite_code();
+                let password = Password::chosen(&code.expose())
+                    .map_err(|error| AdminError::Refused(error.to_string()))?;
+                let credentials = Hasher::default().make(&password, &random::salts());
+                let command = AdminCommand::PasswordSet { name: name.clone(), credentials };
+                Self { command, code: Some(code) }
+            }
             AdminRequest::RoleSet { room, name, role } => {
                 let (room, name) = (room.clone(), name.clone());
                 let command = AdminCommand::RoleSet { room, name, role: *role };
                 Self { command, code: None }
+            }
+            AdminRequest::Run { .. } | AdminRequest::Health => {
+                return refused("only a running server does that".into());
             }
             AdminRequest::Import { room, messages } => {
                 let messages = import::checked(messages).map_err(AdminError::Refused)?;
@@ -323,7 +424,24 @@ impl Question {
             }
             AdminReply::Admins(admins) => AdminAnswer::Admins { admins },
             AdminReply::Imported { first } => AdminAnswer::Imported { first },
-            AdminReply::Done => AdminAnswer::Done,
+            AdminReply::Accounts(accounts) => {
+                let mut accounts: Vec<_> = accounts.into_iter().map(Account::from).collect();
+                accounts.sort_by_cached_key(|account| account.name.fold());
+                AdminAnswer::Accounts { accounts }
+            }
+            // A code that nothing was made of is a password.
+            AdminReply::Done => match code {
+                Some(code) => AdminAnswer::PasswordMade { password: code.expose() },
+                None => AdminAnswer::Done,
+            },
+            // To what verbs ask, in `verbs/run.rs`.
+            AdminReply::Rooms { .. }
+            | AdminReply::Users { .. }
+            | AdminReply::SessionIds(_)
+            | AdminReply::Sessions(_)
+            | AdminReply::Announced { .. }
+            | AdminReply::Ended(_)
+            | AdminReply::Restrictions(_) => AdminAnswer::Done,
         }
     }
 }
@@ -443,6 +561,21 @@ mod tests {
             serde_json::to_value(answer).unwrap(),
             json!({"answer": "imported", "first": 7})
         );
+    }
+
+    #[test]
+    fn accounts_are_listed_by_name() {
+        let account = |name: &str| AccountOverview {
+            name: UserName::parse(name).unwrap(),
+            admin: false,
+            online: false,
+            created: WallMs(1),
+            seen: WallMs(1),
+        };
+        let found = AdminReply::Accounts(["cat", "Bob", "ann"].map(account).to_vec());
+        let answer = Question::answer(None, found);
+        let AdminAnswer::Accounts { accounts } = answer else { panic!("{answer:?}") };
+        assert!(accounts.iter().map(|account| account.name.as_str()).eq(["ann", "Bob", "cat"]));
     }
 
     #[test]

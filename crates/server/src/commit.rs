@@ -6,12 +6,13 @@
 
 use crate::hub_loop::HubLoop;
 use crate::indexing::IndexerBell;
+use crate::metrics::StoreCounters;
 use hubbub_hub::{Input, Survivor, Ticket};
 use hubbub_protocol::record::Record;
 use hubbub_store::{Store, StoreError};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Records in one transaction at most: bounds how long a commit can take.
 const BATCH_MAX: usize = 1024;
@@ -77,6 +78,15 @@ impl CommitQueue {
         self.lock().records.is_empty()
     }
 
+    fn is_closed(&self) -> bool {
+        self.lock().closed
+    }
+
+    /// How many records wait.
+    pub(crate) fn len(&self) -> usize {
+        self.lock().records.len()
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -132,8 +142,16 @@ pub(crate) fn run(
     mut store: Box<dyn Store>,
 ) {
     let mut batch = Vec::new();
+    let figures = &hub.counters().store;
+    let _end = End { queue, figures };
     while let Some(upto) = queue.take(&mut batch) {
-        match store.commit(&batch) {
+        let began = Instant::now();
+        // Until it waits again: whatever of this hangs, nothing more is written.
+        figures.set_working(hub.clock().mono());
+        let committed = store.commit(&batch);
+        let took_us = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
+        figures.note(took_us, batch.len(), committed.is_ok());
+        match committed {
             Ok(()) => {
                 hub.drive(Input::Persisted { upto });
                 indexer.ring();
@@ -147,6 +165,7 @@ pub(crate) fn run(
                     records = batch.len(),
                     "the store did not take what was said: its senders are told, and nothing more is taken until it works again"
                 );
+                figures.set_down(true);
                 hub.drive(Input::CommitFailed);
                 queue.given_up();
                 if !recover(queue, hub, store.as_mut(), &batch) {
@@ -154,13 +173,31 @@ pub(crate) fn run(
                 }
             }
         }
+        figures.set_idle();
+    }
+}
+
+/// Notes that this thread ends, also when it panics.
+struct End<'a> {
+    queue: &'a CommitQueue,
+    figures: &'a StoreCounters,
+}
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        self.figures.set_idle();
+        if !self.queue.is_closed() {
+            self.figures.set_gone();
+        }
     }
 }
 
 /// Tries until the store works again. False when the server stops meanwhile.
 fn recover(queue: &CommitQueue, hub: &HubLoop, store: &mut dyn Store, failed: &[Record]) -> bool {
     let mut wait = RECOVER_FIRST_WAIT;
+    let figures = &hub.counters().store;
     loop {
+        figures.set_working(hub.clock().mono());
         match try_recover(store, failed) {
             Ok((epoch, survivors)) => {
                 tracing::info!(
@@ -169,10 +206,12 @@ fn recover(queue: &CommitQueue, hub: &HubLoop, store: &mut dyn Store, failed: &[
                     "the store works again"
                 );
                 hub.drive(Input::Recovered { epoch, survivors });
+                figures.set_down(false);
                 return true;
             }
             Err(error) => tracing::warn!(%error, "the store does not work yet"),
         }
+        figures.set_idle();
         if queue.pause(wait) {
             return false;
         }
@@ -205,3 +244,6 @@ pub fn survivors(store: &dyn Store, failed: &[Record]) -> Result<Vec<Survivor>, 
     }
     Ok(found)
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,6 +6,7 @@ use hubbub_protocol::limits;
 use ipnet::IpNet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// The settings of one server.
 #[derive(Clone, Debug)]
@@ -35,6 +36,66 @@ pub struct ServerConfig {
     /// A connection that is silent for so long is asked by the system whether its peer still lives, in
     /// milliseconds; one whose peer confirms nothing for three times as long is closed.
     pub probe_ms: u64,
+    /// Where to tell how this server is, over HTTP; `None`: nowhere. See [`crate::Health`].
+    pub health: Option<SocketAddr>,
+    /// The files of rooms that are transcribed; [`HubConfig::transcripts`] says which rooms are.
+    pub transcripts: TranscriptFiles,
+    /// Reads the operator's choices again; `None`: there is nothing to be read.
+    pub reload: Option<Reload>,
+}
+
+/// Reads what an operator has chosen, again: the same as for a start now, or what is wrong with it, for
+/// people.
+#[derive(Clone)]
+pub struct Reload(pub Arc<dyn Fn() -> Result<Reread, String> + Send + Sync>);
+
+/// What was read again.
+pub struct Reread {
+    /// For the server.
+    pub config: ServerConfig,
+    /// What else is otherwise and not the server's, a line for each setting, as in
+    /// [`Reloaded`](crate::Reloaded).
+    pub others: Vec<String>,
+    /// Applies that, and can't fail. It is called when everything that can fail was done.
+    pub apply_others: Box<dyn FnOnce() + Send>,
+}
+
+impl From<ServerConfig> for Reread {
+    fn from(config: ServerConfig) -> Self {
+        Self { config, others: Vec::new(), apply_others: Box::new(|| ()) }
+    }
+}
+
+impl std::fmt::Debug for Reread {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Reread")
+            .field("config", &self.config)
+            .field("others", &self.others)
+            .finish()
+    }
+}
+
+impl std::fmt::Debug for Reload {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Reload")
+    }
+}
+
+/// Where transcripts are written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TranscriptFiles {
+    /// The folder, from the data folder. Made if it isn't there.
+    pub folder: PathBuf,
+    /// A file that would have more bytes than these is set aside; 0: never.
+    pub rotate_bytes: u64,
+    /// How many of those are kept for each room; 0: all.
+    pub keep: u32,
+}
+
+impl Default for TranscriptFiles {
+    fn default() -> Self {
+        Self { folder: "transcripts".into(), rotate_bytes: 10 * 1024 * 1024, keep: 10 }
+    }
 }
 
 /// What an operator chooses about TLS.
@@ -47,7 +108,7 @@ pub struct TlsConfig {
 }
 
 /// The files of a certificate, as PEM.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OwnCertificate {
     /// The certificate, and after it those that lead to one that is trusted.
     pub chain: PathBuf,
@@ -72,6 +133,9 @@ impl ServerConfig {
             tls: TlsConfig::default(),
             proxies: Vec::new(),
             probe_ms: limits::PROBE_MS,
+            health: None,
+            transcripts: TranscriptFiles::default(),
+            reload: None,
         }
     }
 }

@@ -6,12 +6,14 @@
 use crate::admit::{Asked, Gate};
 use crate::door::{Door, native, plain};
 use crate::intake::Intake;
+use crate::metrics::{Counters, Present};
 use crate::outbox::{Outbox, OutboxLimits, Slow};
 use crate::proxy::{self, Parsed};
 use crate::random;
 use crate::sniff::{self, Spoken};
 use crate::stream::Stream;
 use hubbub_hub::{Admission, Command};
+use hubbub_protocol::audit::DoorKind;
 use hubbub_protocol::line::{Line, LineBuffer};
 use hubbub_protocol::{MonoMs, RoomId, SessionId, limits};
 use std::io;
@@ -94,6 +96,8 @@ pub(crate) struct Conn {
     pub(crate) drained: usize,
     /// How it was let in; `None`: it is not known yet who it is.
     pub(crate) admission: Option<Admission>,
+    /// Counts it.
+    present: Present,
 }
 
 /// What a connection must begin with.
@@ -134,6 +138,7 @@ impl Conn {
         stream: TcpStream,
         entry: Entry,
         outbox: Outbox,
+        counters: &Arc<Counters>,
     ) -> Self {
         Self {
             session,
@@ -162,6 +167,7 @@ impl Conn {
             intake: Intake::default(),
             drained: 0,
             admission: None,
+            present: Present::new(Arc::clone(counters)),
         }
     }
 
@@ -251,6 +257,7 @@ impl Conn {
         self.outbox.gather(&mut greeting, usize::MAX);
         self.outbox.taken(greeting.len());
         self.door = None;
+        self.present.at(None);
         self.phase = Phase::Undecided;
         self.is_unheard = true;
         self.greet_at = None;
@@ -281,6 +288,7 @@ impl Conn {
     pub(crate) fn decide(&mut self, is_native: bool, answer: &mut Vec<u8>) {
         let fresh = [random::resume_token(), random::resume_token()];
         self.phase = Phase::Served;
+        self.present.at(Some(if is_native { DoorKind::Native } else { DoorKind::Plain }));
         if is_native {
             self.door = Some(Door::Native(native::Native::new(fresh)));
             return;

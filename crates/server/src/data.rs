@@ -1,11 +1,22 @@
 //! The data folder: made if missing, for its owner alone, used by one server at a time.
 
+use crate::backup;
 use crate::config::StartError;
 use hubbub_store::sqlite::{SqliteConfig, SqliteStore, open_reader};
 use hubbub_store::{Reader, StoreError};
 use std::fs::{File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// The file whose lock says that a server uses the folder.
+pub(crate) const LOCK: &str = "lock";
+/// Whoever only looks whether it is locked, such as `hubbub doctor`, has it for a moment, and is gone by
+/// then.
+const PROBE_MAX: Duration = Duration::from_millis(200);
+/// Between two tries.
+const PROBE_PAUSE: Duration = Duration::from_millis(5);
 
 /// A folder that this process has for itself, as long as this lives.
 #[derive(Debug)]
@@ -23,10 +34,15 @@ impl DataFolder {
             .create(true)
             .truncate(false)
             .write(true)
-            .open(path.join("lock"))
+            .open(path.join(LOCK))
             .map_err(failed)?;
-        match lock.try_lock() {
-            Ok(()) => Ok(Self { path: path.to_owned(), _lock: lock }),
+        match lock_soon(&lock) {
+            Ok(()) => {
+                if backup::finish(path).map_err(failed)? {
+                    tracing::warn!(folder = %path.display(), "a restore was cut short, and is complete now");
+                }
+                Ok(Self { path: path.to_owned(), _lock: lock })
+            }
             Err(TryLockError::WouldBlock) => {
                 Err(StartError::FolderInUse { folder: path.to_owned() })
             }
@@ -57,7 +73,18 @@ impl DataFolder {
     }
 }
 
-fn file_in(folder: &Path) -> PathBuf {
+/// Takes the lock, though somebody may just look at it.
+fn lock_soon(lock: &File) -> Result<(), TryLockError> {
+    let until = Instant::now() + PROBE_MAX;
+    loop {
+        match lock.try_lock() {
+            Err(TryLockError::WouldBlock) if Instant::now() < until => thread::sleep(PROBE_PAUSE),
+            result => return result,
+        }
+    }
+}
+
+pub(crate) fn file_in(folder: &Path) -> PathBuf {
     folder.join("hubbub.db")
 }
 
@@ -78,4 +105,26 @@ pub fn reader_beside(folder: &Path) -> Result<Box<dyn Reader>, StartError> {
     must_hold_data(folder)?;
     open_reader(&SqliteConfig::new(file_in(folder)))
         .map_err(|error| StartError::Store { folder: folder.to_owned(), error })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_looks_whether_a_folder_is_in_use_does_not_make_a_start_fail() {
+        let folder = tempfile::tempdir().unwrap();
+        drop(DataFolder::open(folder.path()).unwrap());
+        let probe = File::options().write(true).open(folder.path().join(LOCK)).unwrap();
+        probe.try_lock().unwrap();
+        let probe = thread::spawn(move || {
+            thread::sleep(Duration::from_millis(10));
+            drop(probe);
+        });
+        let server = DataFolder::open(folder.path()).unwrap();
+        probe.join().unwrap();
+        let error = DataFolder::open(folder.path()).unwrap_err();
+        assert!(matches!(error, StartError::FolderInUse { .. }), "{error}");
+        drop(server);
+    }
 }

@@ -20,6 +20,7 @@ use crate::config::ServerConfig;
 use crate::conn::Conn;
 use crate::hub_loop::HubLoop;
 use crate::intake::IntakeByAddress;
+use crate::metrics::LaneCounters;
 use crate::outbox::{Budget, OutboxLimits};
 use crate::proxy::Complaints;
 use crate::reading::Hits;
@@ -81,6 +82,8 @@ pub(crate) enum ToLane {
         room: RoomId,
         delivery: Delivery,
         except: Option<SessionId>,
+        /// When it was taken, in microseconds of our clock; 0: that is not to be measured.
+        taken_us: u64,
     },
     Subscribe {
         session: SessionId,
@@ -108,6 +111,10 @@ pub(crate) enum ToLane {
         session: SessionId,
         code: CloseCode,
     },
+    /// From now on these settings hold.
+    Configured(Arc<ServerConfig>),
+    /// Show that you turn.
+    Beat,
     /// Read nobody any more, ask nothing any more; go on writing. And say when that is so.
     StopReading(std::sync::mpsc::Sender<()>),
     /// End when everything is written.
@@ -145,7 +152,12 @@ impl Inbox {
         self.notify.notify_one();
     }
 
-    fn take(&self, into: &mut Vec<ToLane>) {
+    /// How many messages wait.
+    pub(crate) fn len(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn take(&self, into: &mut Vec<ToLane>) {
         // A burst's memory is given back.
         into.shrink_to(INBOX_KEPT);
         let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
@@ -197,6 +209,8 @@ struct Lane {
     /// Connections that were too fast. One entry each (`Conn::rests_until`).
     resting: Vec<SessionId>,
     intake: IntakeByAddress,
+    /// When the messages were taken that are being written now, in microseconds.
+    taken_us: Vec<u64>,
     stopped_reading: bool,
     /// Somebody is not read because of the budget.
     paused_readers: bool,
@@ -237,6 +251,7 @@ async fn main_loop(parts: LaneParts) {
         gather: Vec::new(),
         resting: Vec::new(),
         intake: IntakeByAddress::default(),
+        taken_us: Vec::new(),
         stopped_reading: false,
         paused_readers: false,
         finish_by: None,
@@ -257,6 +272,7 @@ async fn main_loop(parts: LaneParts) {
                     lane_ref.take(message, &lane);
                 }
                 lane_ref.flush_dirty(&lane);
+                lane_ref.note_written();
                 lane_ref.parts.hub.end_burst();
             }
             _ = sweep.tick(), if !idle => {
@@ -292,6 +308,24 @@ impl Lane {
         self.parts.budget.pauses_readers() || self.parts.inboxes.iter().any(|inbox| inbox.is_long())
     }
 
+    fn counters(&self) -> &LaneCounters {
+        &self.parts.hub.counters().lanes[self.parts.index]
+    }
+
+    /// The deliveries of this batch are with their sockets, or wait for full ones.
+    fn note_written(&mut self) {
+        if self.taken_us.is_empty() {
+            return;
+        }
+        let now_us = self.parts.hub.clock().us();
+        let mut taken = std::mem::take(&mut self.taken_us);
+        for taken_us in taken.drain(..) {
+            self.counters().delivery_us.note(now_us.saturating_sub(taken_us));
+        }
+        taken.shrink_to(INBOX_KEPT);
+        self.taken_us = taken;
+    }
+
     fn limits(&self) -> OutboxLimits {
         self.parts.config.outbox
     }
@@ -310,7 +344,11 @@ impl Lane {
                 self.history(session, tag, &address, page);
             }
             ToLane::Found { session, tag, found } => self.found(session, tag, found),
-            ToLane::Deliver { room, delivery, except } => self.deliver(room, &delivery, except),
+            ToLane::Deliver { room, delivery, except, taken_us } => {
+                if self.deliver(room, &delivery, except) && taken_us > 0 {
+                    self.taken_us.push(taken_us);
+                }
+            }
             ToLane::Subscribe { session, room } => self.subscribe(session, room),
             ToLane::Unsubscribe { session, room } => self.unsubscribe(session, room),
             ToLane::Page { session, room, events, paced } => {
@@ -331,6 +369,8 @@ impl Lane {
                 });
             }
             ToLane::Close { session, code } => self.close(session, code),
+            ToLane::Configured(config) => self.configure(config),
+            ToLane::Beat => self.counters().beat(self.now()),
             ToLane::StopReading(stopped) => {
                 self.stopped_reading = true;
                 // The server may have stopped waiting for it.

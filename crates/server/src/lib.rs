@@ -9,6 +9,7 @@
 
 pub mod admin;
 pub mod admit;
+pub mod backup;
 mod clock;
 mod commit;
 mod config;
@@ -17,37 +18,58 @@ mod credentials;
 mod data;
 pub mod door;
 mod fanout;
+mod guess;
+mod health;
 mod hub_loop;
 mod indexing;
+pub mod inspect;
 mod intake;
 mod lane;
 mod listen;
+mod managing;
+mod metrics;
 pub mod outbox;
 mod passwords;
 mod platform;
 pub mod proxy;
 mod random;
 mod reading;
+mod reload;
+mod setup;
 pub mod sniff;
 mod stream;
 mod tls;
+mod transcripts;
+pub mod verbs;
 
 pub use commit::survivors;
-pub use config::{OwnCertificate, ServerConfig, StartError, TlsConfig};
+pub use config::{
+    OwnCertificate, Reload, Reread, ServerConfig, StartError, TlsConfig, TranscriptFiles,
+};
 pub use data::reader_beside;
-pub use hubbub_hub::{Figures, HubConfig, Limited, Limits, Rate, Rates};
+pub use health::{Health, HealthReport};
+pub use hubbub_hub::{Figures, HubConfig, Limited, Limits, Rate, Rates, Transcripts};
+pub use metrics::{Commits, Connections, EXPOSITION_TYPE, Flow, Metrics, Queues, Stats};
 pub use reading::{Hits, Job, Outcome};
+pub use reload::Reloaded;
+pub use setup::SETUP_FILE;
+pub use tls::check as check_tls;
 
 use crate::commit::CommitQueue;
 use crate::data::DataFolder;
 use crate::hub_loop::HubLoop;
 use crate::indexing::IndexerBell;
 use crate::lane::{Inbox, LaneParts, ToLane};
-use crate::listen::Accepting;
+use crate::listen::{Accepting, Crowd};
+use crate::metrics::{Counters, Sources};
 use crate::outbox::Budget;
 use crate::passwords::PasswordQueue;
 use crate::reading::ReadingQueue;
+use crate::reload::{Parts, Reloading};
+use crate::setup::Setup;
 use crate::tls::Tls;
+use crate::transcripts::TranscriptQueue;
+use crate::verbs::{Manager, ManagerParts};
 use hubbub_hub::{Arrivals, Hub, Input};
 use hubbub_protocol::{Fingerprint, WallMs};
 use hubbub_store::Store;
@@ -97,6 +119,14 @@ pub struct Handle {
     admin: Option<admin::Door>,
     tls: Arc<Tls>,
     budget: Arc<Budget>,
+    reloading: Arc<Reloading>,
+    manager: Manager,
+    managing: Option<JoinHandle<()>>,
+    metrics: Arc<Metrics>,
+    health: Arc<Health>,
+    health_listener: Option<health::Listener>,
+    transcripts: Arc<TranscriptQueue>,
+    transcriber: Option<JoinHandle<()>>,
     /// The data folder is ours until the last thread is gone.
     folder: Option<DataFolder>,
 }
@@ -133,6 +163,7 @@ impl Server {
             .chain(tls_alone)
             .map(|(address, tls_only)| Ok((listen::bind(*address)?, tls_only)))
             .collect::<Result<Vec<_>, StartError>>()?;
+        let health_listener = config.health.map(health::bind).transpose()?;
         let addresses: Vec<SocketAddr> =
             listeners.iter().filter_map(|(listener, _)| listener.local_addr().ok()).collect();
         let tls_from = config.listen.len().min(addresses.len());
@@ -144,6 +175,7 @@ impl Server {
         let readers = (0..READERS).map(|_| store.reader()).collect::<Result<Vec<_>, _>>();
         let readers = readers.map_err(store_error)?;
         let indexer = store.indexer().map_err(store_error)?;
+        let reader = store.reader().map_err(store_error)?;
 
         let config = Arc::new(config);
         let lanes = config.lanes.clamp(1, 64);
@@ -152,9 +184,17 @@ impl Server {
         let reading = Arc::new(ReadingQueue::default());
         let passwords = Arc::new(PasswordQueue::default());
         let indexer_bell = Arc::new(IndexerBell::default());
+        let transcripts = Arc::new(TranscriptQueue::default());
         let mut first = Vec::new();
-        let hub_config = HubConfig { key, ..config.hub.clone() };
+        let setup = Arc::new(Setup::new(folder.as_ref().map(DataFolder::path)));
+        let hub_config = HubConfig { key, setup: setup.digest(), ..config.hub.clone() };
         let hub = Hub::new(hub_config, epoch, loaded.snapshot, &mut first);
+        if hub.awaits_setup() {
+            setup.keep();
+        } else {
+            setup.forget();
+        }
+        let (to_manager, managed) = tokio::sync::mpsc::unbounded_channel();
         let hub = Arc::new(HubLoop::new(
             hub,
             first,
@@ -162,10 +202,39 @@ impl Server {
             Arc::clone(&commits),
             Arc::clone(&reading),
             Arc::clone(&passwords),
-            clock::Clock::start(),
+            Arc::clone(&transcripts),
+            to_manager,
+            Counters::new(lanes, clock::Clock::start()),
         ));
         let (stop, stopped) = watch::channel(false);
         let budget = Budget::new(config.outboxes_bytes);
+        let sources = Sources {
+            hub: Arc::clone(&hub),
+            commits: Arc::clone(&commits),
+            reading: Arc::clone(&reading),
+            passwords: Arc::clone(&passwords),
+            budget: Arc::clone(&budget),
+            inboxes: inboxes.clone(),
+        };
+        let metrics = Metrics::new(Arc::clone(hub.counters()), sources);
+        let health = Arc::new(Health::new(Arc::clone(&metrics)));
+        let limits = reload::of_arrivals(&config.hub.limits);
+        let arrivals = Arc::new(Mutex::new(Arrivals::new(limits)));
+        let parts = Parts {
+            hub: Arc::clone(&hub),
+            lanes,
+            arrivals: Arc::clone(&arrivals),
+            tls: Arc::clone(&tls),
+            budget: Arc::clone(&budget),
+        };
+        let reloading = Reloading::new(&config, parts);
+        let manager = Manager::new(ManagerParts {
+            hub: Arc::clone(&hub),
+            setup: Arc::clone(&setup),
+            metrics: Arc::clone(&metrics),
+            reloading: Arc::clone(&reloading),
+            reader,
+        });
         // From here on dropping the handle ends what was begun.
         let mut handle = Handle {
             addresses,
@@ -186,13 +255,16 @@ impl Server {
             admin: None,
             tls: Arc::clone(&tls),
             budget: Arc::clone(&budget),
+            reloading: Arc::clone(&reloading),
+            manager: manager.clone(),
+            managing: None,
+            metrics: Arc::clone(&metrics),
+            health: Arc::clone(&health),
+            health_listener: None,
+            transcripts: Arc::clone(&transcripts),
+            transcriber: None,
             folder,
         };
-        let mut limits = config.hub.limits.clone();
-        if limits.connections == 0 {
-            limits.connections = platform::connections_max().unwrap_or(0);
-        }
-        let arrivals = Arc::new(Mutex::new(Arrivals::new(limits)));
         for (index, inbox) in inboxes.iter().enumerate() {
             let parts = LaneParts {
                 index,
@@ -225,10 +297,19 @@ impl Server {
         let bell = Arc::clone(&indexer_bell);
         let run = move || commit::run(&queue, &hub_loop, &bell, store);
         handle.committer = Some(spawn("commit".into(), run)?);
+        if !config.hub.transcripts.is_empty() {
+            let config = Arc::clone(&config);
+            let run = move || transcripts::run(&transcripts, &config.transcripts, &config.data);
+            handle.transcriber = Some(spawn("transcripts".into(), run)?);
+        }
         let run = move || indexing::run(&indexer_bell, indexer);
         handle.indexer = Some(spawn("indexer".into(), run)?);
+        let (hub_loop, stop) = (Arc::clone(&hub), stopped.clone());
+        let runtime = managing::runtime().map_err(StartError::Thread)?;
+        let run = move || managing::run(&runtime, managed, &hub_loop, &manager, &setup, stop);
+        handle.managing = Some(spawn("manage".into(), run)?);
         if let Some(folder) = &handle.folder {
-            match admin::Door::open(folder.path(), &hub, stopped.clone()) {
+            match admin::Door::open(folder.path(), &hub, handle.parts(), stopped.clone()) {
                 Ok(door) => handle.admin = Some(door),
                 Err(error) => tracing::warn!(
                     %error,
@@ -236,11 +317,15 @@ impl Server {
                 ),
             }
         }
-        let proxies = config.proxies.clone();
-        let (probe_ms, next) = (config.probe_ms, AtomicUsize::new(0));
-        let accepting = Accepting { hub, lanes, arrivals, proxies, probe_ms, next };
+        let (config, next) = (reloading.watch(), AtomicUsize::new(0));
+        let crowd = Mutex::new(Crowd::default());
+        let accepting = Accepting { hub, lanes, arrivals, metrics, crowd, config, next };
         let run = move || report(listen::run(listeners, accepting, tls, stopped));
         handle.listener = Some(spawn("listen".into(), run)?);
+        if let Some(listener) = health_listener {
+            let listener = health::Listener::start(listener, health).map_err(StartError::Thread)?;
+            handle.health_listener = Some(listener);
+        }
         Ok(handle)
     }
 }
@@ -275,13 +360,48 @@ impl Handle {
         self.tls.authority()
     }
 
-    /// Reads the operator's certificate again, and renews our own where this computer has other names or
-    /// addresses now. Says what was done. Connections that are there go on.
+    /// Reads the operator's choices again ([`ServerConfig::reload`]) and applies what can be applied while
+    /// the server runs, certificates too; connections that are there go on. It reads files.
     ///
     /// # Errors
-    /// What is wrong with the certificate, for people. The one before goes on.
-    pub fn reload_certificates(&self) -> Result<Vec<String>, String> {
-        self.tls.reload()
+    /// What is wrong with the settings or a certificate, for people. Then nothing has changed.
+    pub fn reload(&self) -> Result<Reloaded, String> {
+        self.reloading.reload()
+    }
+
+    /// Does what its operator says.
+    #[must_use]
+    pub fn manager(&self) -> Manager {
+        self.manager.clone()
+    }
+
+    /// The token that makes the first admin, while there is none.
+    #[must_use]
+    pub fn setup_token(&self) -> Option<String> {
+        self.manager.setup_token()
+    }
+
+    /// Its figures.
+    #[must_use]
+    pub fn metrics(&self) -> Arc<Metrics> {
+        Arc::clone(&self.metrics)
+    }
+
+    /// How it is.
+    #[must_use]
+    pub fn health(&self) -> Arc<Health> {
+        Arc::clone(&self.health)
+    }
+
+    /// Where it tells how it is, with the port that was picked; `None`: nowhere.
+    #[must_use]
+    pub fn health_address(&self) -> Option<SocketAddr> {
+        self.health_listener.as_ref().map(health::Listener::address)
+    }
+
+    /// What the operator's door asks besides the hub.
+    fn parts(&self) -> admin::Parts {
+        admin::Parts { manager: self.manager(), health: self.health() }
     }
 
     /// How much there is of what.
@@ -304,6 +424,7 @@ impl Handle {
 
     fn end(&mut self) {
         let Some(stop) = self.stop.take() else { return };
+        self.health.begin_stopping();
         let by = Instant::now() + STOP_MAX;
         let _ = stop.send(true);
         // What it has not done yet, it does after the next start.
@@ -312,6 +433,7 @@ impl Handle {
         if let Some(mut admin) = self.admin.take() {
             join(admin.thread(), by);
         }
+        join(self.managing.take(), by);
         let (stopped, lanes_stopped) = std::sync::mpsc::channel();
         for lane in 0..self.inboxes.len() {
             self.hub.tell_lane(lane, ToLane::StopReading(stopped.clone()));
@@ -336,6 +458,11 @@ impl Handle {
         join(self.indexer.take(), by);
         self.commits.close();
         join(self.committer.take(), by);
+        // To the end it says that this server stops.
+        join(self.health_listener.take().map(health::Listener::stop), by);
+        // The last: whatever came out before is in the files then.
+        self.transcripts.close();
+        join(self.transcriber.take(), by);
     }
 }
 

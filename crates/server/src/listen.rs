@@ -1,14 +1,15 @@
 //! Listeners: bind, accept, and hand connections to the lanes in turn.
 
-use crate::config::StartError;
+use crate::config::{ServerConfig, StartError};
 use crate::hub_loop::HubLoop;
 use crate::lane::ToLane;
+use crate::metrics::Metrics;
 use crate::platform;
 use crate::tls::{self, Tls};
 use hubbub_hub::{Admission, Arrivals, ClockJump, ClockSense, Input};
-use ipnet::IpNet;
+use hubbub_protocol::MonoMs;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -20,6 +21,9 @@ const TICK: Duration = Duration::from_millis(500);
 const EXHAUSTED_PAUSE: Duration = Duration::from_millis(200);
 /// So long nobody must have been turned away before it is told anew that files ran out.
 const EXHAUSTED_QUIET: Duration = Duration::from_secs(60);
+
+/// How often it is told that connections are turned away, in milliseconds.
+const CROWD_QUIET_MS: u64 = 60_000;
 
 /// Opens a listening socket.
 pub(crate) fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {
@@ -59,10 +63,10 @@ pub(crate) struct Accepting {
     pub(crate) hub: Arc<HubLoop>,
     pub(crate) lanes: usize,
     pub(crate) arrivals: Arc<Mutex<Arrivals>>,
-    /// Who comes from there, says later for whom.
-    pub(crate) proxies: Vec<IpNet>,
-    /// See [`crate::ServerConfig::probe_ms`].
-    pub(crate) probe_ms: u64,
+    /// As it is at the moment.
+    pub(crate) config: watch::Receiver<Arc<ServerConfig>>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) crowd: Mutex<Crowd>,
     /// The lane of the next one.
     pub(crate) next: AtomicUsize,
 }
@@ -72,17 +76,34 @@ impl Accepting {
         self.arrivals.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn note_turned_away(&self, from: IpAddr) {
+        self.metrics.counters().turned_away.fetch_add(1, Ordering::Relaxed);
+        let now = self.hub.clock().mono();
+        if let Some(before) = self.crowd.lock().unwrap_or_else(PoisonError::into_inner).note(now) {
+            tracing::warn!(
+                %from,
+                more_before = before,
+                "a connection is one too many and is turned away (see `connects`, `connections` and `connections_per_address` in [limits])"
+            );
+        }
+    }
+
     /// Gives a connection to a lane, if there may be one more.
     fn take(&self, stream: std::net::TcpStream, peer: SocketAddr, tls_only: bool) {
         let address = peer.ip().to_canonical();
+        let config = Arc::clone(&self.config.borrow());
         let mut admission = None;
-        if !self.proxies.iter().any(|network| network.contains(&address)) {
+        // Who comes from a proxy says later for whom.
+        if !config.proxies.iter().any(|network| network.contains(&address)) {
             admission = Some(self.arrivals().arrive(self.hub.clock().mono(), address));
+        }
+        if matches!(admission, Some(Admission::Drop | Admission::TurnAway)) {
+            self.note_turned_away(address);
         }
         if admission == Some(Admission::Drop) {
             return platform::abort(stream);
         }
-        if let Err(error) = platform::prepare(&stream, self.probe_ms) {
+        if let Err(error) = platform::prepare(&stream, config.probe_ms) {
             if let Some(admission) = admission {
                 self.arrivals().gone(address, admission);
             }
@@ -111,6 +132,7 @@ pub(crate) fn run(
         }
         // Beside them, so that it ends with them.
         tasks.spawn(tls::watch(certificates));
+        accepting.metrics.counters().is_listening.store(true, Ordering::Relaxed);
         let mut tick = tokio::time::interval(TICK);
         // The hub has its own, and no log.
         let mut clock_sense = ClockSense::default();
@@ -121,11 +143,13 @@ pub(crate) fn run(
                         tell_of_jump(jump);
                     }
                     accepting.hub.drive(Input::Tick);
+                    accepting.metrics.tick();
                 }
                 // The sender gone means the same.
                 _ = stop.changed() => break,
             }
         }
+        accepting.metrics.counters().is_listening.store(false, Ordering::Relaxed);
         // Dropping the set closes the sockets: the port is free at once.
         tasks.shutdown().await;
         Ok(())
@@ -176,6 +200,25 @@ async fn accept(listener: tokio::net::TcpListener, tls_only: bool, accepting: Ar
                 tokio::time::sleep(EXHAUSTED_PAUSE).await;
             }
         }
+    }
+}
+
+/// Connections that are one too many: told at once, and then once a minute.
+#[derive(Debug, Default)]
+pub(crate) struct Crowd {
+    told: Option<MonoMs>,
+    untold: u64,
+}
+
+impl Crowd {
+    /// One more. How many were not told since the last time, if it is time to tell.
+    fn note(&mut self, now: MonoMs) -> Option<u64> {
+        if self.told.is_some_and(|told| now < told.plus(CROWD_QUIET_MS)) {
+            self.untold += 1;
+            return None;
+        }
+        self.told = Some(now);
+        Some(std::mem::take(&mut self.untold))
     }
 }
 

@@ -36,14 +36,21 @@ impl Default for OutboxLimits {
 #[derive(Debug)]
 pub struct Budget {
     queued: AtomicUsize,
-    max: usize,
+    max: AtomicUsize,
 }
 
 impl Budget {
     /// A budget of `max` bytes.
     #[must_use]
     pub fn new(max: usize) -> Arc<Self> {
-        Arc::new(Self { queued: AtomicUsize::new(0), max })
+        Arc::new(Self { queued: AtomicUsize::new(0), max: AtomicUsize::new(max) })
+    }
+    /// From now on it is of `max` bytes.
+    pub fn set_max(&self, max: usize) {
+        self.max.store(max, Ordering::Relaxed);
+    }
+    fn max(&self) -> usize {
+        self.max.load(Ordering::Relaxed)
     }
     /// Bytes that wait in all outboxes.
     #[must_use]
@@ -53,15 +60,15 @@ impl Budget {
     /// Past half: ephemeral events are dropped.
     #[must_use]
     pub fn drops_ephemeral(&self) -> bool {
-        self.queued() > self.max / 2
+        self.queued() > self.max() / 2
     }
     /// Past three quarters: nobody is read, so that nothing new comes to be queued.
     #[must_use]
     pub fn pauses_readers(&self) -> bool {
-        self.queued() > self.max / 4 * 3
+        self.queued() > self.max() / 4 * 3
     }
     fn is_spent(&self) -> bool {
-        self.queued() > self.max
+        self.queued() > self.max()
     }
 }
 

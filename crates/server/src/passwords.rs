@@ -68,7 +68,6 @@ impl PasswordQueue {
     }
 
     /// How much waits.
-    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.lock().jobs.len()
     }

@@ -84,6 +84,53 @@ pub(crate) fn replace_private_file(path: &Path, bytes: &[u8]) -> io::Result<()> 
     path.parent().map_or(Ok(()), sync_folder)
 }
 
+/// Where root has made this in the folder of another user, gives it to that user, with all that is in it.
+/// Nothing happens for any other user.
+pub(crate) fn give_to_owner(made: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    if let (true, Some(folder), Some(name)) =
+        (rustix::process::geteuid().is_root(), made.parent(), made.file_name())
+    {
+        use rustix::fs::{Gid, Uid};
+        let folder = File::open(folder)?;
+        let found = rustix::fs::fstat(&folder)?;
+        let owner = (Uid::from_raw(found.st_uid), Gid::from_raw(found.st_gid));
+        return Ok(give(&folder, name.as_encoded_bytes(), owner)?);
+    }
+    let _ = made;
+    Ok(())
+}
+
+/// No link is followed, also where the owner of the folder puts one there at this moment: it could lead
+/// to what is root's alone.
+#[cfg(unix)]
+fn give(
+    folder: &File,
+    name: &[u8],
+    owner: (rustix::fs::Uid, rustix::fs::Gid),
+) -> rustix::io::Result<()> {
+    use rustix::fs::{AtFlags, Dir, Mode, OFlags};
+    use rustix::io::Errno;
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let inner = match rustix::fs::openat(folder, name, flags, Mode::empty()) {
+        Ok(inner) => File::from(inner),
+        Err(Errno::NOTDIR | Errno::LOOP) => {
+            let (uid, gid) = (Some(owner.0), Some(owner.1));
+            return rustix::fs::chownat(folder, name, uid, gid, AtFlags::SYMLINK_NOFOLLOW);
+        }
+        Err(error) => return Err(error),
+    };
+    // What is inside goes first, while nobody else can put anything else there.
+    for entry in Dir::read_from(&inner)? {
+        let entry = entry?;
+        let name = entry.file_name().to_bytes();
+        if name != b"." && name != b".." {
+            give(&inner, name, owner)?;
+        }
+    }
+    rustix::fs::fchown(&inner, Some(owner.0), Some(owner.1))
+}
+
 /// Makes the names in a folder last, where that can be asked for.
 pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
     #[cfg(unix)]
@@ -285,6 +332,31 @@ pub(crate) fn is_exhausted(error: &io::Error) -> bool {
 
 #[cfg(test)]
 mod tests {
+    #[cfg(unix)]
+    #[test]
+    fn what_root_gives_away_is_what_it_made_and_not_what_a_link_leads_to() {
+        use std::os::unix::fs::{MetadataExt, chown, symlink};
+        const OWNER: u32 = 4711;
+        let (home, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        if chown(home.path(), Some(OWNER), Some(OWNER)).is_err() {
+            return; // Only root has something to give.
+        }
+        let before = std::fs::metadata(other.path()).unwrap().uid();
+        let made = home.path().join("made");
+        std::fs::create_dir(&made).unwrap();
+        std::fs::write(made.join("file"), "mine").unwrap();
+        symlink(other.path(), made.join("link")).unwrap();
+        super::give_to_owner(&made).unwrap();
+        let link = home.path().join("link");
+        symlink(other.path(), &link).unwrap();
+        super::give_to_owner(&link).unwrap();
+        for path in [made.join("file"), made.join("link"), made, link] {
+            let found = std::fs::symlink_metadata(&path).unwrap();
+            assert_eq!((found.uid(), found.gid()), (OWNER, OWNER), "{}", path.display());
+        }
+        assert_eq!(std::fs::metadata(other.path()).unwrap().uid(), before);
+    }
+
     #[cfg(target_os = "linux")]
     #[test]
     fn a_connection_ends_when_its_peer_confirms_nothing_for_three_probes() {

@@ -1,4 +1,4 @@
-//! Random values that strangers must not guess.
+//! Random values, most of which strangers must not guess.
 
 use crate::credentials::Salts;
 use hubbub_protocol::{InviteCode, ResumeToken, ServerKey};
@@ -9,6 +9,12 @@ fn bytes<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).expect("the system has random numbers");
     bytes
+}
+
+/// A number below `end`, which is a power of two: then each comes equally often.
+pub(crate) fn below(end: u32) -> u32 {
+    debug_assert!(end.is_power_of_two(), "{end}");
+    u32::from_le_bytes(bytes()) % end
 }
 
 /// A fresh resume token.

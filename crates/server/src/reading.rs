@@ -207,6 +207,11 @@ impl ReadingQueue {
         self.changed.notify_one();
     }
 
+    /// How many jobs wait.
+    pub(crate) fn len(&self) -> usize {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).0.len()
+    }
+
     pub(crate) fn close(&self) {
         self.state.lock().unwrap_or_else(PoisonError::into_inner).1 = true;
         self.changed.notify_all();

@@ -12,7 +12,9 @@ use hubbub_client::{
 };
 use hubbub_protocol::frame::{CatchUp, MessageKind, Request, ServerFrame, write_line};
 use hubbub_protocol::line::{Line, LineBuffer};
-use hubbub_protocol::{Instance, MonoMs, RoomAddress, RoomId, RoomName, Seq, UserName};
+use hubbub_protocol::{
+    CloseCode, ErrorCode, Instance, MonoMs, RoomAddress, RoomId, RoomName, Seq, UserName,
+};
 pub(crate) use social::{Identity, PASSWORD};
 use std::collections::BTreeMap;
 
@@ -45,6 +47,8 @@ pub(crate) struct Client {
     /// What it has seen of each room.
     stands: BTreeMap<String, (RoomId, Seq)>,
     pub(crate) stopped: bool,
+    /// The server said that it was kicked or is banned: its user starts it again.
+    sent_away: bool,
 }
 
 impl Client {
@@ -79,6 +83,7 @@ impl Client {
             deleted: Deleted::default(),
             stands: BTreeMap::new(),
             stopped: false,
+            sent_away: false,
         }
     }
 
@@ -160,7 +165,10 @@ impl Client {
                     self.consents.hears(who, &frame, ledger);
                     self.wire.frame(&frame, ledger);
                     self.look_for_deleted(&frame, ledger);
+                    let is_expelled = is_expulsion(&frame);
                     self.core.received(now, frame);
+                    self.sent_away |=
+                        is_expelled && self.core.connection() == ConnectionState::Stopped;
                 }
                 Err(error) => {
                     let line = String::from_utf8_lossy(line).into_owned();
@@ -241,9 +249,21 @@ impl Client {
         }
     }
 
+    /// Whether it is over, until its user starts it again.
+    pub(crate) fn is_sent_away(&self) -> bool {
+        self.stopped && self.sent_away
+    }
+
+    /// Its user starts it again, with what was not sent.
+    pub(crate) fn start_again(&mut self) {
+        self.core.come_again();
+        self.sent_away = false;
+        self.stopped = self.core.connection() == ConnectionState::Stopped;
+    }
+
     /// Whether nothing is on its way any more.
     pub(crate) fn is_settled(&self) -> bool {
-        self.stopped
+        self.stopped && !self.sent_away
             || (self.core.connection() == ConnectionState::Ready
                 && self.core.pending_sends().all(|send| send.is_held())
                 && self.rooms_that_wait().next().is_none())
@@ -266,6 +286,16 @@ impl Client {
             self.core.pending_sends().len(),
             self.core.pending_sends().next(),
         )
+    }
+}
+
+/// Whether the server wants nothing more of a client. `banned` from a room comes with other answers too, but
+/// ends no client.
+fn is_expulsion(frame: &ServerFrame) -> bool {
+    match frame {
+        ServerFrame::Close { code, .. } => matches!(code, CloseCode::Kicked | CloseCode::Banned),
+        ServerFrame::Error { code, .. } => *code == ErrorCode::Banned,
+        _ => false,
     }
 }
 

@@ -39,6 +39,8 @@ pub struct Outcome {
     pub crashes: u32,
     /// Failed commits.
     pub failures: u32,
+    /// Clients that the operator sent away, and their users started again.
+    pub sent_away: u32,
     /// A sum over everything that was seen: the same for the same seed.
     pub trace: u64,
 }

@@ -1,14 +1,15 @@
 //! The simulated server: the production hub, gate, doors and outboxes, with the lanes', the
 //! committer's and the readers' work cut into steps that the world runs when it likes.
 
+mod chosen;
 mod planted;
 mod work;
 
 use crate::link::Link;
 use crate::{Options, Plant};
 use hubbub_hub::{
-    Arrival, Command, Delivery, Departure, Effect, Hub, HubConfig, Input, Limited, Limits, Notice,
-    PasswordWork, Rate, Reply, Tag, Ticket,
+    Arrival, Command, Delivery, Departure, Effect, Hub, HubConfig, Input, Notice, PasswordWork,
+    Reply, Tag, Ticket,
 };
 use hubbub_protocol::frame::Retention;
 use hubbub_protocol::line::{Line, LineBuffer};
@@ -57,25 +58,6 @@ enum Item {
     Close { session: SessionId, code: CloseCode },
 }
 
-/// How much one may do at once: little enough to be felt, or as much as usual.
-fn limits(tight: bool) -> Limits {
-    let mut limits = Limits::default();
-    if tight {
-        // All come from one address.
-        limits.exempt.clear();
-        limits.user[Limited::Messages] = Rate::new(4, 240);
-        limits.user[Limited::Bytes] = Rate::new(2_000, 120_000);
-        limits.user[Limited::Commands] = Rate::new(20, 600);
-        limits.user[Limited::Requests] = Rate::new(2, 30);
-        limits.user[Limited::Searches] = Rate::new(2, 60);
-        limits.user[Limited::Joins] = Rate::new(8, 120);
-        limits.address[Limited::Messages] = Rate::new(40, 1_800);
-        limits.address[Limited::Joins] = Rate::new(60, 900);
-        limits.room[Limited::Messages] = Rate::new(20, 900);
-    }
-    limits
-}
-
 struct Conn {
     link: u64,
     door: Option<Door>,
@@ -116,6 +98,9 @@ pub(crate) struct Server {
     pub(crate) wants: Vec<Want>,
     pub(crate) now: Now,
     plant: Option<Plant>,
+    /// What the operator has chosen. In a tight world they choose otherwise now and then.
+    config: HubConfig,
+    is_tight: bool,
 }
 
 impl Server {
@@ -135,7 +120,7 @@ impl Server {
         let mut effects = Vec::new();
         let mut hub_config =
             HubConfig { empty_room_ms: 3_000, resume_hold_ms: 4_000, ..Default::default() };
-        hub_config.limits = limits(options.tight);
+        hub_config.limits = chosen::limits(options.tight);
         // Half of all starts, as chance has it.
         if now.wall.0.is_multiple_of(2) {
             hub_config.retention = Retention::Days(1);
@@ -143,6 +128,7 @@ impl Server {
         if plant == Some(Plant::IgnoreConsent) {
             hub_config.private = PrivatePolicy::Open;
         }
+        let config = hub_config.clone();
         let hub = Hub::new(hub_config, epoch, loaded.snapshot, &mut effects);
         let mut server = Self {
             hub,
@@ -166,6 +152,8 @@ impl Server {
             wants: Vec::new(),
             now,
             plant,
+            config,
+            is_tight: options.tight,
         };
         server.carry_out(effects);
         Ok(server)
@@ -236,8 +224,11 @@ impl Server {
                     self.passwords.push_back((session, work));
                     self.wants.push(Want::Password);
                 }
-                // Nobody asks for the operator here.
-                Effect::AdminReply { .. } => {}
+                // The operator looks at no answer, nobody is an admin, and nothing is transcribed.
+                Effect::AdminReply { .. }
+                | Effect::Manage { .. }
+                | Effect::SetUp
+                | Effect::Transcribe { .. } => {}
                 Effect::Close { session, code } => {
                     self.give(session.lane(), Item::Close { session, code });
                 }
@@ -408,6 +399,7 @@ impl Server {
     /// Time passed.
     pub(crate) fn tick(&mut self) {
         self.drive(Input::Tick);
+        self.choose();
         let now: MonoMs = self.now.mono;
         let is_over = |conn: &Conn| conn.rests_until.is_some_and(|until| until <= now);
         let rested = self.conns.iter().filter(|(_, conn)| is_over(conn));

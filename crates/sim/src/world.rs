@@ -3,6 +3,7 @@
 use crate::{Options, Outcome};
 mod clock;
 mod links;
+mod operator;
 mod trouble;
 
 use crate::acts::Log;
@@ -37,6 +38,8 @@ enum Step {
     PumpUp(u64),
     PumpDown(u64),
     Server(u32, ServerStep),
+    Operate,
+    StartAgain(usize),
     Trouble,
     Heal,
     Tick,
@@ -59,6 +62,7 @@ struct World {
     rng: fastrand::Rng,
     now: u64,
     wall: clock::WallClock,
+    operator: operator::Operator,
     order: u64,
     queue: BinaryHeap<Reverse<(u64, u64, usize)>>,
     steps: Vec<Option<Step>>,
@@ -133,6 +137,7 @@ impl World {
             rng,
             now: 1_000,
             wall: clock::WallClock::new(seed),
+            operator: operator::Operator::new(seed),
             order: 0,
             queue: BinaryHeap::new(),
             steps: Vec::new(),
@@ -160,6 +165,10 @@ impl World {
 
     fn after(&mut self, from: u64, to: u64, step: Step) {
         let at = self.now + self.rng.u64(from..=to);
+        self.plan(at, step);
+    }
+
+    fn plan(&mut self, at: u64, step: Step) {
         let place = self.free.pop().unwrap_or_else(|| {
             self.steps.push(None);
             self.steps.len() - 1
@@ -194,6 +203,7 @@ impl World {
         }
         self.after(500, 2_000, Step::Trouble);
         self.after(100, 100, Step::Tick);
+        self.operator_comes();
         let end = self.now + self.options.duration_ms;
         while let Some(step) = self.next(end) {
             self.step(step);
@@ -325,6 +335,8 @@ impl World {
             Step::PumpDown(link) => self.pump_down(link),
             Step::Server(life, step) if life == self.life => self.server_step(step),
             Step::Server(..) => {}
+            Step::Operate => self.operate(),
+            Step::StartAgain(index) => self.start_again(index),
             Step::Trouble => self.trouble(),
             Step::Heal => self.disk.set_capacity(None),
             Step::Tick => self.tick(),
@@ -348,7 +360,8 @@ impl World {
                 client.watch(&mut self.ledger);
             }
             self.transmit(index);
-            if self.clients[index].core.connection() == ConnectionState::Dead {
+            let client = &self.clients[index];
+            if client.core.connection() == ConnectionState::Dead || client.is_sent_away() {
                 self.drop_link_of(index);
             }
         }
@@ -454,6 +467,9 @@ impl World {
         client.core.disconnected(now);
         client.watch(&mut self.ledger);
         let random = self.rng.u64(..);
+        if self.clients[who].is_sent_away() {
+            return self.start_again_later(who);
+        }
         if self.clients[who].core.reconnect_delay_ms(random).is_none() {
             // After too many wrong passwords it does not come back by itself.
             self.clients[who].try_the_other_way();

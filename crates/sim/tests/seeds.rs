@@ -33,6 +33,14 @@ fn every_promise_holds_in_every_world_part_2() {
 }
 
 #[test]
+fn in_some_worlds_people_are_sent_away() {
+    let sent_away = (1..=12).map(|seed| run(seed, &Options::default()).sent_away);
+    let sent_away: Vec<u32> = sent_away.collect();
+    assert!(sent_away.contains(&0), "in every other world there is no operator: {sent_away:?}");
+    assert!(sent_away.iter().sum::<u32>() > 10, "{sent_away:?}");
+}
+
+#[test]
 fn a_seed_is_a_world() {
     let options = Options::default();
     assert_eq!(run(7, &options), run(7, &options));

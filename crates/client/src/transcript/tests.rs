@@ -36,6 +36,7 @@ fn info() -> RoomInfo {
         member_limit: None,
         slow_s: 0,
         pinned: Vec::new(),
+        transcribed: false,
         role: None,
         created: WallMs(0),
     }

@@ -36,6 +36,7 @@ fn slow_room() -> RoomInfo {
         member_limit: None,
         slow_s: 1,
         pinned: Vec::new(),
+        transcribed: false,
         role: None,
         created: WallMs(0),
     }

@@ -48,6 +48,9 @@ impl Hub {
         note: Option<Note>,
         effects: &mut Vec<Effect>,
     ) -> Result<Option<Reply>, Refusal> {
+        if note.is_some() {
+            self.need_no_mute_everywhere(caller.user, caller.now)?;
+        }
         let Some(user) = self.users.get_mut(&caller.user) else { return Ok(None) };
         let Some(session) = self.sessions.get_mut(&caller.session) else { return Ok(None) };
         if user.away == note {
@@ -66,11 +69,13 @@ impl Hub {
         for id in rooms {
             let Some(room) = self.rooms.get(&id) else { continue };
             let Some(name) = room.name() else { continue };
+            let (name, user, note) = (name.clone(), author.clone(), note.clone());
+            let delivery = Delivery::Away { room: name, user, note };
+            let transcribed = room.transcript_of(|_| delivery.clone());
             if room.members.len() <= self.config.presence_members {
-                let (room, user, note) = (name.clone(), author.clone(), note.clone());
-                let delivery = Delivery::Away { room, user, note };
                 effects.push(Effect::Deliver { room: id, delivery, except: Some(caller.session) });
             }
+            effects.extend(transcribed);
         }
         Ok(Some(Reply::Done))
     }

@@ -62,9 +62,14 @@ impl Hub {
             return reply(id, tag, Reply::Refused(refusal), effects);
         }
         if let Some((user, login)) = self.returning(&hello, entry.is_none()) {
+            let wished = name.as_ref().map_or("", UserName::as_str);
             if self.is_account(user) && self.sequencer.has_failed() {
-                let name = name.as_ref().map_or("", UserName::as_str);
-                return self.refuse_entry(call, name, cannot_store(), effects);
+                return self.refuse_entry(call, wished, cannot_store(), effects);
+            }
+            let own = self.users.get(&user).map(|user| user.name.clone());
+            let may = self.need_no_ban_everywhere(id, own.as_ref(), Some(user), call.now);
+            if let Err(refusal) = may {
+                return self.refuse_entry(call, wished, refusal, effects);
             }
             return self.resume(call, user, login, &hello, effects);
         }
@@ -230,6 +235,7 @@ impl Hub {
             return Err(Refusal::new(ErrorCode::LoginNeeded, text));
         }
         self.need_free_name(&name, None)?;
+        self.need_no_ban_everywhere(call.session, Some(&name), None, call.now)?;
         let user = UserId(self.fresh_id());
         self.names.take(&name, user);
         self.names.set_online(&name, user, true);

@@ -67,6 +67,7 @@ impl Hub {
         } else {
             self.listed_rooms.insert(name.fold(), id);
         }
+        self.note_transcribed(id);
     }
 
     pub(crate) fn list_members(

@@ -53,6 +53,7 @@ impl Hub {
             return Err(cannot_store());
         }
         self.need_free_name(name, None)?;
+        self.need_no_ban_everywhere(call.session, Some(name), None, call.now)?;
         let payer = self.payer(call.session, None);
         self.need_of(call.now.mono, call.session, payer, Limited::Logins)?;
         let invite = self.may_register(call.now, invite)?;
@@ -95,6 +96,9 @@ impl Hub {
         effects: &mut Vec<Effect>,
     ) -> Result<(), Refusal> {
         let user = self.names.find(&name);
+        // Whether it is the account that is banned, only who has its password is told: later.
+        let admin = user.filter(|user| self.is_admin(*user));
+        self.need_no_ban_everywhere(call.session, Some(&name), admin, call.now)?;
         let account = user.and_then(|user| Some((user, self.credentials(Some(user))?)));
         let payer = self.payer_of_login(call.session, account.as_ref().map(|(user, _)| *user));
         self.need_of(call.now.mono, call.session, payer, Limited::Logins)?;
@@ -213,6 +217,11 @@ impl Hub {
                 PasswordOutcome::Checked(true),
             ) if self.still_proves(user, &credentials) => {
                 self.give_login_back(call, Some(user));
+                // The ban may have come meanwhile.
+                let may = self.need_no_ban_everywhere(id, Some(&name), Some(user), now);
+                if let Err(refusal) = may {
+                    return self.refuse_entry(call, name.as_str(), refusal, effects);
+                }
                 self.logged_in(call, user, &hello, effects);
             }
             (EntryWork::Login { .. }, PasswordOutcome::Checked(_)) => {
@@ -221,6 +230,11 @@ impl Hub {
                 self.wrong_password(call, name.as_str(), text, effects);
             }
             (EntryWork::Register { user, invite, hello }, PasswordOutcome::Made(credentials)) => {
+                if let Err(refusal) = self.need_no_ban_everywhere(id, Some(&name), None, now) {
+                    self.names.free(&name);
+                    self.release_invite(invite);
+                    return self.refuse_entry(call, name.as_str(), refusal, effects);
+                }
                 if !self.use_invite(invite, effects) {
                     self.names.free(&name);
                     return self.refuse_entry(call, name.as_str(), invite_gone(), effects);

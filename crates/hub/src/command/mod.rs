@@ -10,23 +10,26 @@ mod link;
 mod lists;
 mod login;
 mod logins;
+mod manage;
 mod mark;
 pub(crate) mod message;
 mod nick;
 mod quit;
-mod restrict;
+pub(crate) mod restrict;
 mod role;
 mod room;
 mod search;
 mod send;
 
 use crate::hub::{Hub, reply};
+use crate::order::Keeper;
 use crate::room::Room;
 use crate::{Command, Effect, Refusal, Reply, Tag};
 use hello::Hello;
 use hubbub_protocol::{ErrorCode, Now, RoomAddress, RoomId, RoomName, SessionId, UserId};
 use join::RoomWish;
 use message::Deed;
+use restrict::Restriction;
 use search::Wish;
 
 /// A command of a session that may not be anybody yet.
@@ -46,6 +49,10 @@ pub(crate) struct Caller {
 }
 
 impl Caller {
+    pub(crate) fn keeper(&self) -> Keeper {
+        Keeper { now: self.now, session: Some(self.session), user: Some(self.user) }
+    }
+
     pub(crate) fn call(&self) -> Call {
         Call { now: self.now, session: self.session, tag: self.tag }
     }
@@ -199,12 +206,15 @@ impl Hub {
                 self.kick(caller, &room, &name, reason, effects)
             }
             Command::Restrict { room, what, whom, reason, for_ms } => {
-                self.restrict(caller, &room, what, &whom, reason, for_ms, effects)
+                let wish = Restriction { kind: what, whom, reason, for_ms };
+                self.restrict(caller, &room, wish, effects)
             }
             Command::Lift { room, what, whom } => self.lift(caller, &room, what, &whom, effects),
             Command::Restrictions { room, after } => {
                 self.list_restrictions(caller, &room, after.as_deref())
             }
+            Command::Manage { line } => self.manage(caller, line, effects),
+            Command::Setup { token } => self.set_up(caller, &token, effects),
             Command::Search { words, address, from, since, until, after, limit } => {
                 let wish = Wish { words, address, from, since, until, after, limit };
                 self.search(caller, wish, effects)

@@ -15,6 +15,11 @@ impl Hub {
         effects: &mut Vec<Effect>,
     ) -> Result<Option<Reply>, Refusal> {
         self.need_free_name(&name, Some(caller.user))?;
+        let may =
+            self.need_no_ban_everywhere(caller.session, Some(&name), Some(caller.user), caller.now);
+        may?;
+        // By its name a mute knows a guest.
+        self.need_no_mute_everywhere(caller.user, caller.now)?;
         let Some(user) = self.users.get_mut(&caller.user) else { return Ok(None) };
         let is_account = user.is_account();
         if is_account && self.sequencer.has_failed() {
@@ -58,11 +63,13 @@ impl Hub {
     ) {
         let Some(room) = self.rooms.get(&room) else { return };
         let Some(name) = room.name().cloned() else { return };
-        if room.members.len() > self.config.presence_members {
-            return; // Who speaks there says its name with it.
-        }
         let delivery = Delivery::Renamed { room: name, user: user.clone(), old: old.clone() };
-        effects.push(Effect::Deliver { room: room.id(), delivery, except: Some(caller) });
+        let transcribed = room.transcript_of(|_| delivery.clone());
+        // In a large room, who speaks says its name with it.
+        if room.members.len() <= self.config.presence_members {
+            effects.push(Effect::Deliver { room: room.id(), delivery, except: Some(caller) });
+        }
+        effects.extend(transcribed);
     }
 
     /// Those who have a private chat with the user, or a question of theirs.

@@ -26,10 +26,7 @@ impl Hub {
         effects: &mut Vec<Effect>,
     ) -> Result<Option<Reply>, Refusal> {
         let id = self.need_rank(caller, room_name, Rank::Operator)?;
-        let found = self.names.find(name).filter(|id| self.users.contains_key(id));
-        let user = found.ok_or_else(|| {
-            Refusal::new(ErrorCode::NoSuchUser, format!("Nobody here is called {name}."))
-        })?;
+        let user = self.user_called(name)?;
         let Some(room) = self.rooms.get(&id) else { return Ok(None) };
         let (mine, before) = (self.rank(room, caller.user), room.role(user));
         // Operators give a voice; only owners say who operates and who owns.

@@ -41,6 +41,11 @@ impl Hub {
             Setting::Change(_) | Setting::Key(_) => Rank::Operator,
         };
         let id = self.need_rank(caller, name, needed)?;
+        if let Setting::Change(RoomChange::Topic { .. } | RoomChange::Description { .. }) = setting
+        {
+            // Words for everybody, like any other.
+            self.need_no_mute_everywhere(caller.user, caller.now)?;
+        }
         self.need_sense(id, &setting)?;
         let Some(room) = self.rooms.get_mut(&id) else { return Ok(None) };
         let starts_to_keep = matches!(&setting, Setting::Change(RoomChange::Retention { retention }) if retention.keeps());
@@ -56,6 +61,7 @@ impl Hub {
                 (RoomChange::Key { on: key.is_some() }, key)
             }
         };
+        let was_transcribed = room.transcribed;
         if !apply(room, &change, key) {
             return Ok(Some(Reply::Done));
         }
@@ -65,6 +71,9 @@ impl Hub {
             self.save_room(id, effects);
         }
         self.note_listed(id);
+        if !was_transcribed && self.rooms.get(&id).is_some_and(|room| room.transcribed) {
+            self.tell_transcribed(id, effects);
+        }
         let Some(from) = self.users.get(&caller.user).map(User::author) else { return Ok(None) };
         let what = words(&change);
         self.forget_if_kept_no_more(caller.now, id, effects);

@@ -81,6 +81,7 @@ impl Hub {
             }
             RoomAddress::User(name) => {
                 let other = self.other(caller.user, name)?;
+                self.need_no_mute_everywhere(caller.user, caller.now)?;
                 match self.want_link(caller, other, effects)? {
                     Wanted::Open(room) => {
                         self.need_place_with(other, room)?;

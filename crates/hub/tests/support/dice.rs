@@ -211,6 +211,7 @@ pub(crate) fn any_command(dice: &mut Dice, places: &Places) -> Command {
         },
         27 => Command::Group { room: room(dice.of(&["club", "den"])), retention },
         28 => Command::Invite { room: room(dice.of(&["club", "den"])), name },
+        29 if dice.one_in(3) => Command::Manage { line: "stats".into() },
         29 => Command::Decline { room: place },
         30 => Command::Mark { address, seq: Seq(dice.roll(5)) },
         _ => Command::Draft { address, text: Text::parse("so far").ok() },
@@ -253,13 +254,36 @@ pub(crate) fn something_said(dice: &mut Dice, places: &Places) -> Command {
     Command::Send { address, body, counter, hold }
 }
 
+/// A code, or a code once more.
+pub(crate) fn some_invite(dice: &mut Dice) -> AdminCommand {
+    let code = InviteCode::from_random(u128::from(dice.roll(2))).digest();
+    let uses = dice.roll(3) as u32;
+    AdminCommand::InviteMake { code, for_ms: None, uses, note: String::new() }
+}
+
 /// What the server's operator may want of rooms.
 pub(crate) fn operator_command(dice: &mut Dice, places: &Places) -> AdminCommand {
     let name = user(dice.of(&NAMES));
     let room = some_room(dice, places);
-    match dice.roll(5) {
+    let what = dice.of(&[RestrictionKind::Ban, RestrictionKind::Mute]);
+    let place = dice.one_in(2).then(|| room.clone());
+    match dice.roll(16) {
+        9 => AdminCommand::Kick { room: place, name, reason: dice.one_in(2).then(|| note("out")) },
+        10 | 11 => {
+            let for_ms = dice.one_in(2).then_some(90_000);
+            let whom = some_whom(dice);
+            AdminCommand::Restrict { room: place, what, whom, reason: None, for_ms }
+        }
+        12..14 => AdminCommand::Lift { room: place, what, whom: some_whom(dice) },
+        14 => AdminCommand::Announce { text: note("tea is ready") },
+        15 => match dice.roll(4) {
+            0 => AdminCommand::Rooms { after: None },
+            1 => AdminCommand::Users { after: None },
+            2 => AdminCommand::SessionIds { of: None },
+            _ => AdminCommand::Restrictions { room: None, what },
+        },
         0 => AdminCommand::AdminSet { name, on: dice.one_in(3) },
-        1..4 => AdminCommand::RoleSet { room, name, role: some_role(dice) },
+        1..7 => AdminCommand::RoleSet { room, name, role: some_role(dice) },
         _ => {
             let (time, body) = (WallMs(dice.roll(99)), Body::text(text("of old")));
             let refers = dice.one_in(3).then(|| Refers::Seq(Seq(dice.roll(3))));

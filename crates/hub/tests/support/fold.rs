@@ -49,7 +49,9 @@ pub(crate) fn fold(records: &[Record]) -> Snapshot {
                 roles.remove(&(room, user));
             }
             Record::Restriction(restriction) => {
-                assert!(rooms.contains_key(&restriction.room), "a restriction in a known room");
+                let is_known =
+                    restriction.room == RoomId::EVERYWHERE || rooms.contains_key(&restriction.room);
+                assert!(is_known, "a restriction in a known room");
                 restrictions.insert(restriction.id, restriction);
             }
             Record::RestrictionGone(id) => {

@@ -12,6 +12,7 @@ use std::sync::Arc;
 pub(crate) mod dice;
 pub(crate) mod fold;
 pub(crate) mod model;
+pub(crate) mod operator;
 pub(crate) mod rooms;
 mod words;
 
@@ -112,6 +113,21 @@ impl World {
         self.note(&effects);
         self.effects.extend(effects);
         self.persist();
+    }
+
+    /// The operator changes their mind, also for the next start; not about guests where the rest depends
+    /// on them.
+    pub(crate) fn choose_otherwise(&mut self, needs_guests: bool) {
+        let config = &mut self.config;
+        config.guests = needs_guests || !config.guests;
+        config.registration = match config.registration {
+            Registration::Open if !needs_guests => Registration::Invite,
+            _ => Registration::Open,
+        };
+        let (usual, messages) = (Limits::default(), &mut config.limits.user[Limited::Messages]);
+        let usual = usual.user[Limited::Messages];
+        *messages = if *messages == usual { Rate::new(50, 3_000) } else { usual };
+        self.input(Input::Configured(Box::new(self.config.clone())));
     }
 
     /// The server stops in order, and begins again.

@@ -73,7 +73,7 @@ impl World {
     }
 
     pub(crate) fn admin(&mut self, command: AdminCommand) {
-        self.input(Input::Admin { request: 1, command });
+        self.input(Input::Admin { request: 1, by: None, command });
         self.persist();
     }
 

@@ -13,6 +13,11 @@ pub(crate) fn describe(effect: &Effect) -> String {
         Effect::Persist { record, .. } => format!("persist {}", recorded(record)),
         Effect::Rest { session, ms } => format!("{} rests {ms} ms", session.slot()),
         Effect::Reply { session, reply, .. } => format!("{} {}", session.slot(), answer(reply)),
+        Effect::Transcribe { room: place, what } => {
+            let delivery = what.clone();
+            let said = Effect::Deliver { room: RoomId(0), delivery, except: None };
+            format!("file of {place}, {}", describe(&said))
+        }
         Effect::Deliver { delivery, except, .. } => {
             let except = except.map_or(String::new(), |session| format!(" but {}", session.slot()));
             match delivery {
@@ -78,8 +83,20 @@ pub(crate) fn describe(effect: &Effect) -> String {
             AdminReply::Invites(invites) => format!("{} invites", invites.len()),
             AdminReply::Admins(names) => format!("{} admins", names.len()),
             AdminReply::Imported { first } => format!("imported from {first} on"),
+            AdminReply::Accounts(accounts) => format!("{} accounts", accounts.len()),
+            AdminReply::Rooms { rooms, privates, .. } => {
+                format!("{} rooms, {privates:?} private chats", rooms.len())
+            }
+            AdminReply::Users { users, count, .. } => format!("{} of {count} users", users.len()),
+            AdminReply::SessionIds(ids) => format!("{} session ids", ids.len()),
+            AdminReply::Sessions(sessions) => format!("{} sessions", sessions.len()),
+            AdminReply::Announced { sessions } => format!("announced to {sessions}"),
+            AdminReply::Ended(sessions) => format!("ended {sessions}"),
+            AdminReply::Restrictions(found) => format!("{} restrictions", found.len()),
             AdminReply::Done => "admin done".into(),
         },
+        Effect::Manage { session, line, .. } => format!("manage for {}: {line}", session.slot()),
+        Effect::SetUp => "set up".into(),
         Effect::AdminReply { reply: Err(text), .. } => format!("admin refused: {text}"),
         Effect::Close { session, code } => format!("close {}: {}", session.slot(), code.code()),
     }
@@ -121,6 +138,7 @@ fn answer(reply: &Reply) -> String {
         Reply::Rooms { rooms, .. } => format!("{} rooms", rooms.len()),
         Reply::Members { members, count, .. } => format!("{} of {count} members", members.len()),
         Reply::Users { users, count, .. } => format!("{} of {count} users", users.len()),
+        Reply::Managed { lines } => format!("managed: {}", lines.join("; ")),
         Reply::Pong { .. } => "pong".into(),
         Reply::NothingFound => "nothing found".into(),
         Reply::Info { room, info } => format!("info of {room}: {:?}", info.role),
@@ -167,6 +185,10 @@ fn said(notice: &Notice) -> String {
         Notice::Declined { room, user } => format!("{} declined {room}", user.name),
         Notice::You { user, .. } => format!("you are {}", user.name),
         Notice::Warned { code, .. } => format!("warned of {}", code.code()),
+        Notice::Announced { text, by } => {
+            let by = by.as_ref().map_or("the server", |by| by.as_str());
+            format!("announcement of {by}: {text}")
+        }
         Notice::Entered { room } => format!("entered {room}"),
         Notice::Gone { room, .. } => format!("gone {room}"),
         Notice::Marked { address, seq } => format!("marked {address} {seq}"),

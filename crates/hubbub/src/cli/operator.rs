@@ -7,6 +7,21 @@ use jiff::tz::TimeZone;
 use jiff::{Zoned, civil};
 use std::path::PathBuf;
 
+#[derive(Debug, Args)]
+pub(crate) struct HealthOptions {
+    /// Ask there instead, where the server was started with --health; for example
+    /// http://127.0.0.1:9464.
+    #[arg(long, value_name = "URL", conflicts_with = "data")]
+    pub(crate) url: Option<String>,
+    /// Print one JSON object, with the fields `live`, `ready` and `reasons`. More fields may follow
+    /// in later versions.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// The server's data folder [default: the same as of `hubbub serve`].
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum UserCommand {
     /// Make an account an admin, who may do everything in every room.
@@ -20,6 +35,31 @@ pub(crate) enum UserCommand {
         /// No longer.
         #[arg(long)]
         off: bool,
+        /// The server's data folder [default: the same as of `hubbub serve`].
+        #[arg(long, value_name = "DIR")]
+        data: Option<PathBuf>,
+    },
+    /// List the accounts.
+    ///
+    /// Each line has the day when it was here last (or `online`), the day when it was made, `admin` if it
+    /// is one, and the name.
+    List {
+        /// Print one JSON object a line for programs, with the fields `name`, `admin`, `online`, `created`
+        /// and `seen` (milliseconds since 1970). More fields may follow in later versions.
+        #[arg(long)]
+        json: bool,
+        /// The server's data folder [default: the same as of `hubbub serve`].
+        #[arg(long, value_name = "DIR")]
+        data: Option<PathBuf>,
+    },
+    /// Give an account another password, and print it: for who has forgotten theirs.
+    ///
+    /// All logins of the account are ended, with their connections. Whoever gets the password changes it
+    /// with /passwd.
+    Password {
+        /// Whose.
+        #[arg(value_name = "NAME", value_parser = UserName::known)]
+        name: UserName,
         /// The server's data folder [default: the same as of `hubbub serve`].
         #[arg(long, value_name = "DIR")]
         data: Option<PathBuf>,

@@ -35,11 +35,13 @@ pub(crate) struct ServeOptions {
     /// Where to listen for TLS alone; the other addresses take it too. May be given several times.
     #[arg(long, value_name = "ADDR:PORT")]
     pub(crate) listen_tls: Vec<SocketAddr>,
-    /// The folder for everything that is kept; made if it isn't there [default: hubbub in the
-    /// user's data folder, such as ~/.local/share/hubbub].
+    /// The folder for everything that is kept; made if it isn't there [default: that of the
+    /// environment variable HUBBUB__DATA, or hubbub in the user's data folder, such as
+    /// ~/.local/share/hubbub].
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
-    /// The settings file [default: hubbub.toml in the data folder, if it is there].
+    /// The settings file [default: that of the environment variable HUBBUB__CONFIG, or hubbub.toml in
+    /// the data folder, if it is there].
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// What a new room keeps, if its maker doesn't say [default: forever].
@@ -77,17 +79,19 @@ pub(crate) struct ServeOptions {
     /// reverse proxy that tells from where its connections come. May be given several times.
     #[arg(long, value_name = "NET")]
     pub(crate) proxy_from: Vec<Net>,
+    /// Where to tell how the server is, over HTTP: /healthz/live, /healthz/ready and /metrics, for
+    /// example 127.0.0.1:9464 [default: nowhere].
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub(crate) health: Option<SocketAddr>,
     /// Don't show the address as a QR code.
     #[arg(long)]
     pub(crate) no_qr: bool,
+    /// Don't take commands on the terminal it is started on. `hubbub admin` has the same ones.
+    #[arg(long)]
+    pub(crate) no_console: bool,
 }
 
 impl ServeOptions {
-    /// Whether it is said who may reach it.
-    pub(crate) fn says_who(&self) -> bool {
-        self.reach().is_some() || !self.listen.is_empty()
-    }
-
     fn reach(&self) -> Option<Reach> {
         match (self.local, self.lan, self.internet) {
             (true, ..) => Some(Reach::Local),
@@ -117,6 +121,7 @@ impl ServeOptions {
             },
             ..Settings::default()
         };
+        settings.health.listen = self.health;
         settings.limits.proxies = given(&self.proxy_from);
         settings
     }

@@ -1,4 +1,4 @@
-//! The file of an export: under its own name only when it is whole, and for its owner alone.
+//! The file of an export or a backup: under its own name only when it is whole, and for its owner alone.
 
 use crate::end::End;
 use std::ffi::OsString;
@@ -10,7 +10,7 @@ use std::process;
 /// A file that is being written beside the one that it will be. It goes when this is dropped before
 /// [`Target::finish`].
 #[derive(Debug)]
-pub(super) struct Target {
+pub(crate) struct Target {
     path: PathBuf,
     force: bool,
     temporary: Temporary,
@@ -31,7 +31,7 @@ impl Drop for Temporary {
 impl Target {
     /// # Errors
     /// [`End::Usage`]: the file is there, or can't be made.
-    pub(super) fn begin(path: &Path, force: bool) -> Result<Self, End> {
+    pub(crate) fn begin(path: &Path, force: bool) -> Result<Self, End> {
         let failed = |error: io::Error| {
             End::Usage(format!("can't write {}: {error}", path.display()).into())
         };
@@ -64,25 +64,34 @@ impl Target {
         Ok(Self { path: path.to_owned(), force, temporary, out: BufWriter::new(file) })
     }
 
+    /// Where it is until then, for who writes it by name.
+    pub(crate) fn written(&self) -> &Path {
+        &self.temporary.0
+    }
+
     /// Gives it its name.
     ///
     /// # Errors
     /// The disk; or somebody made a file of that name meanwhile.
-    pub(super) fn finish(mut self) -> Result<(), End> {
+    pub(crate) fn finish(mut self) -> Result<(), End> {
         let failed =
             |error: io::Error| End::Failed(format!("can't write {}: {error}", self.path.display()));
         self.out.flush().and_then(|()| self.out.get_ref().sync_all()).map_err(failed)?;
         let (from, to) = (&self.temporary.0, &self.path);
         if self.force {
-            return fs::rename(from, to).map_err(failed);
+            fs::rename(from, to).map_err(&failed)?;
+        } else {
+            // A link never replaces anything, but some file systems have none.
+            match fs::hard_link(from, to) {
+                Ok(()) => {}
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                    return Err(is_there(to));
+                }
+                Err(_) if to.exists() => return Err(is_there(to)),
+                Err(_) => fs::rename(from, to).map_err(&failed)?,
+            }
         }
-        // A link never replaces anything, but some file systems have none.
-        match fs::hard_link(from, to) {
-            Ok(()) => Ok(()),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(is_there(to)),
-            Err(_) if to.exists() => Err(is_there(to)),
-            Err(_) => fs::rename(from, to).map_err(failed),
-        }
+        sync_folder_of(to).map_err(failed)
     }
 }
 
@@ -94,6 +103,27 @@ impl Write for Target {
     fn flush(&mut self) -> io::Result<()> {
         self.out.flush()
     }
+}
+
+/// Makes the name last, where that can be asked for.
+fn sync_folder_of(path: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        match File::open(folder.unwrap_or(Path::new("."))).and_then(|folder| folder.sync_all()) {
+            // A folder that one may write in and not list; or a file system that has no such thing.
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::PermissionDenied
+                        | io::ErrorKind::InvalidInput
+                        | io::ErrorKind::Unsupported
+                ) => {}
+            result => return result,
+        }
+    }
+    let _ = path;
+    Ok(())
 }
 
 fn is_there(path: &Path) -> End {

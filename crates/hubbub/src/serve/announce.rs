@@ -24,11 +24,12 @@ const GAP: usize = 3;
 const BESIDE_COLUMNS_MIN: usize = 30;
 /// The screen below the code, and the line for what comes after.
 const BELOW_ROWS: usize = 5;
+/// How the server is told something, and stopped.
+const CONSOLE: &str = "Type help for what you can do here, exit to stop the server.";
 /// From so many rows on there is room for the quiet zone of the standard.
 const ROWS_FOR_QUIET: usize = 30;
 
 /// What there is to say.
-#[derive(Debug)]
 pub(crate) struct Facts<'a> {
     pub(crate) reach: Reach,
     /// Where it listens for everything.
@@ -46,6 +47,10 @@ pub(crate) struct Facts<'a> {
     /// Whether the operator brought a certificate.
     pub(crate) has_certificate: bool,
     pub(crate) wants_code: bool,
+    /// Whether a prompt follows.
+    pub(crate) has_console: bool,
+    /// What makes somebody the first admin, as long as there is none. For people alone.
+    pub(crate) setup: Option<&'a str>,
 }
 
 /// Says it to programs. These lines are promised: others are added behind them.
@@ -97,8 +102,14 @@ impl Screen<'_> {
         }
         let words = self.words().join(" ");
         self.add(&mut lines, &format!("Its key in six words: {words}"), str::to_owned);
-        let more = "Ctrl-C stops it. Let others in with: hubbub serve --lan (or --internet)";
-        self.add(&mut lines, more, |text| look.dim(text));
+        let stop = if self.facts.has_console { CONSOLE } else { "Ctrl-C stops it." };
+        let more = format!("{stop} Let others in with: hubbub serve --lan (or --internet)");
+        self.add(&mut lines, &more, |text| look.dim(text));
+        let setup = self.setup(self.columns());
+        if !setup.is_empty() {
+            lines.push(String::new());
+            lines.extend(setup.iter().map(|line| format!("{INDENT}{line}")));
+        }
         lines
     }
 
@@ -138,6 +149,14 @@ impl Screen<'_> {
             Some(best) => self.address(&mut lines, best),
             None => self.no_address(&mut lines),
         }
+        lines
+    }
+
+    /// How to become the first admin.
+    fn setup(&self, columns: usize) -> Vec<String> {
+        let Some(token) = self.facts.setup else { return Vec::new() };
+        let mut lines = wrap("No admin yet. Come in, /register, and say there:", columns);
+        lines.push(format!("{INDENT}{}", self.look.bold(&format!("/setup {token}"))));
         lines
     }
 
@@ -329,6 +348,8 @@ impl Screen<'_> {
         let is_for_netcat = self.facts.listening.iter().any(is_open);
         let netcat = match (self.facts.guests, self.facts.plaintext_passwords) {
             _ if !is_for_netcat => "",
+            // Who is alone yet has something more important to read, and there is no room for both.
+            _ if self.facts.setup.is_some() => "",
             (true, false) => "netcat (nc) is for guests: others can read along there.",
             (_, true) => "Others can read along what goes through netcat (nc).",
             (false, false) => "",
@@ -344,12 +365,13 @@ impl Screen<'_> {
         let parts = words.chunks(if fits { FINGERPRINT_WORDS } else { FINGERPRINT_WORDS / 2 });
         let words = parts.map(|part| format!("{INDENT}{}", look.bold(&part.join(" ")))).collect();
         let title = text(title).iter().map(|line| look.bold(line)).collect();
-        let paragraphs: [Vec<String>; 6] = [
+        let paragraphs: [Vec<String>; 7] = [
             title,
             text(compare),
             words,
             dim(netcat),
-            dim("Ctrl-C stops the server."),
+            self.setup(columns),
+            dim(if self.facts.has_console { CONSOLE } else { "Ctrl-C stops the server." }),
             text(share),
         ];
         let said = paragraphs.into_iter().filter(|lines| lines.iter().any(|line| !line.is_empty()));

@@ -1,14 +1,9 @@
-//! The example in `docs/operating.md`: it is made here from the defaults, so that it tells the truth.
+//! The example of a settings file, as `hubbub config default` prints it and `docs/operating.md` shows it:
+//! it is made here from the defaults, so that it tells the truth.
 
 use super::limits::OF_ROOMS;
-use super::{Plan, Settings};
 use hubbub_server::{Limited, Rate, Rates, ServerConfig};
-use std::fmt::Write;
 use std::path::PathBuf;
-
-/// Between these two stands the example.
-const BEGIN: &str = "```toml\n";
-const END: &str = "```\n";
 
 fn defaults() -> ServerConfig {
     ServerConfig::new(Vec::new(), PathBuf::new())
@@ -16,7 +11,7 @@ fn defaults() -> ServerConfig {
 
 /// A settings file with every setting at its default. Those that have none, or one that depends on who may
 /// reach the server, are comments.
-fn example() -> String {
+pub(crate) fn example() -> String {
     let server = defaults();
     let (hub, limits) = (&server.hub, &server.hub.limits);
     let exempt: Vec<String> = limits.exempt.iter().map(|net| format!("\"{net}\"")).collect();
@@ -84,8 +79,7 @@ proxies = []
         section(&mut text, name, of, kinds, rates);
     }
     let intake = &limits.intake;
-    write!(
-        text,
+    text += &format!(
         "
 # What is read of one connection, and of all of an address: how often, and bytes.
 [limits.intake]
@@ -98,11 +92,9 @@ address_bytes = {}
         rate(intake.bytes),
         rate(intake.address_reads),
         rate(intake.address_bytes)
-    )
-    .unwrap();
+    );
     let outbox = &server.outbox;
-    write!(
-        text,
+    text += &format!(
         "
 # What may wait for a connection that is slow to read, before it is closed.
 [outbox]
@@ -111,20 +103,49 @@ frames = {}
 age_s = {}
 # All of them together. Past three quarters nobody is read until it falls.
 all_bytes = {}
+
+# Where to tell how the server is, over HTTP: /healthz/live, /healthz/ready and /metrics. Without it: nowhere.
+[health]
+# listen = \"127.0.0.1:9464\"
+
+# Log lines: \"human\", \"json\", or \"auto\": for people on a terminal, else JSON. HUBBUB_LOG_FORMAT and
+# HUBBUB_LOG go before these.
+[log]
+format = \"auto\"
+level = \"info\"
 ",
         outbox.bytes,
         outbox.frames,
         outbox.age_ms / 1000,
         server.outboxes_bytes
-    )
-    .unwrap();
+    );
+    let files = &server.transcripts;
+    text += &format!(
+        r#"
+# Rooms that are also written to files, one for each. Who joins one is told.
+[transcripts]
+# Their names; one that is found by a PIN with its `~` and digits.
+rooms = []
+# All those besides that everybody may know of: no groups, rooms with a PIN or secret rooms.
+all = false
+# Where the files are, from the data folder.
+folder = "{}"
+# A file that would have more bytes is set aside; 0: never.
+rotate_bytes = {}
+# How many of those are kept for each room; 0: all.
+keep = {}
+"#,
+        files.folder.display(),
+        files.rotate_bytes,
+        files.keep
+    );
     text
 }
 
 fn section(text: &mut String, name: &str, of: &str, kinds: &[Limited], rates: &Rates) {
-    write!(text, "\n# {of}\n[limits.{name}]\n").unwrap();
+    *text += &format!("\n# {of}\n[limits.{name}]\n");
     for &kind in kinds {
-        writeln!(text, "{} = {}", kind.word(), rate(rates[kind])).unwrap();
+        *text += &format!("{} = {}\n", kind.word(), rate(rates[kind]));
     }
 }
 
@@ -132,68 +153,81 @@ fn rate(rate: Rate) -> String {
     format!("{{ burst = {}, per_minute = {} }}", rate.burst, rate.per_minute)
 }
 
-fn planned(text: &str) -> Plan {
-    let settings: Settings = toml::from_str(text).unwrap();
-    Plan::new(settings, PathBuf::new())
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::{Place, Plan, Settings};
 
-#[test]
-fn the_page_for_operators_shows_every_setting_with_its_default() {
-    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/operating.md");
-    let page = std::fs::read_to_string(file).unwrap();
-    let from = page.find(BEGIN).map_or(0, |at| at + BEGIN.len());
-    let shown = page[from..].split_once(END).map_or("", |(shown, _)| shown);
-    let wanted = example();
-    assert!(shown == wanted, "docs/operating.md should have this in its block toml:\n{wanted}");
-}
+    /// Between these two stands the example.
+    const BEGIN: &str = "```toml\n";
+    const END: &str = "```\n";
 
-#[test]
-fn the_example_means_what_no_settings_mean() {
-    let nothing = planned("");
-    let everything = planned(&example());
-    assert_eq!(format!("{:?}", everything.server), format!("{:?}", nothing.server));
-    assert_eq!((everything.reach, everything.place), (nothing.reach, nothing.place));
-    let default = format!("{:?}", defaults());
-    assert_eq!(format!("{:?}", nothing.server), default);
-}
+    fn planned(text: &str) -> Plan {
+        let settings: Settings = toml::from_str(text).unwrap();
+        Plan::new(settings, PathBuf::new())
+    }
 
-#[test]
-fn what_the_example_has_as_a_comment_can_be_set() {
-    let example = example();
-    let set = |text: &str, line: &str| text.replace(&format!("# {line}"), line);
-    let text =
-        set(&example.replace("reach = ", "# reach = ").replace("port = ", "# port = "), "listen");
-    let others = ["certificate", "key", "guests", "registration", "plaintext_passwords"];
-    let plan = planned(&others.iter().fold(text, |text, line| set(&text, line)));
-    assert_eq!(
-        plan.place,
-        super::Place::At(vec!["192.168.1.5:5000".parse().unwrap(), "[::1]:5000".parse().unwrap()])
-    );
-    assert!(plan.server.tls.certificate.is_some());
-    let hub = plan.server.hub;
-    assert!(hub.guests && hub.plaintext_passwords, "what the example has as their defaults");
-}
+    #[test]
+    fn the_page_for_operators_shows_every_setting_with_its_default() {
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/operating.md");
+        let page = std::fs::read_to_string(file).unwrap();
+        let from = page.find(BEGIN).map_or(0, |at| at + BEGIN.len());
+        let shown = page[from..].split_once(END).map_or("", |(shown, _)| shown);
+        let wanted = example();
+        assert!(shown == wanted, "docs/operating.md should have this in its block toml:\n{wanted}");
+    }
 
-#[test]
-fn each_rate_of_the_file_is_the_one_that_it_names() {
-    for (section, get) in [
-        ("user", (|limits| limits.user) as fn(&hubbub_server::Limits) -> Rates),
-        ("address", |limits| limits.address),
-        ("room", |limits| limits.room),
-    ] {
-        for &kind in if section == "room" { OF_ROOMS } else { Limited::ALL } {
-            let word = kind.word();
-            let set = format!("[limits.{section}]\n{word} = {{ burst = 4097, per_minute = 77 }}");
-            let limits = planned(&set).server.hub.limits;
-            assert_eq!(get(&limits)[kind], Rate::new(4097, 77), "{set}");
-            let mut back = limits;
-            let default = defaults().hub.limits;
-            match section {
-                "user" => back.user[kind] = default.user[kind],
-                "address" => back.address[kind] = default.address[kind],
-                _ => back.room[kind] = default.room[kind],
+    #[test]
+    fn the_example_means_what_no_settings_mean() {
+        let nothing = planned("");
+        let everything = planned(&example());
+        assert_eq!(format!("{:?}", everything.server), format!("{:?}", nothing.server));
+        assert_eq!((everything.reach, everything.place), (nothing.reach, nothing.place));
+        let default = format!("{:?}", defaults());
+        assert_eq!(format!("{:?}", nothing.server), default);
+    }
+
+    #[test]
+    fn what_the_example_has_as_a_comment_can_be_set() {
+        let example = example();
+        let set = |text: &str, line: &str| text.replace(&format!("# {line}"), line);
+        let text = set(
+            &example.replace("reach = ", "# reach = ").replace("port = ", "# port = "),
+            "listen",
+        );
+        let others = ["certificate", "key", "guests", "registration", "plaintext_passwords"];
+        let plan = planned(&others.iter().fold(text, |text, line| set(&text, line)));
+        assert_eq!(
+            plan.place,
+            Place::At(vec!["192.168.1.5:5000".parse().unwrap(), "[::1]:5000".parse().unwrap()])
+        );
+        assert!(plan.server.tls.certificate.is_some());
+        let hub = plan.server.hub;
+        assert!(hub.guests && hub.plaintext_passwords, "what the example has as their defaults");
+    }
+
+    #[test]
+    fn each_rate_of_the_file_is_the_one_that_it_names() {
+        for (section, get) in [
+            ("user", (|limits| limits.user) as fn(&hubbub_server::Limits) -> Rates),
+            ("address", |limits| limits.address),
+            ("room", |limits| limits.room),
+        ] {
+            for &kind in if section == "room" { OF_ROOMS } else { Limited::ALL } {
+                let word = kind.word();
+                let set =
+                    format!("[limits.{section}]\n{word} = {{ burst = 4097, per_minute = 77 }}");
+                let limits = planned(&set).server.hub.limits;
+                assert_eq!(get(&limits)[kind], Rate::new(4097, 77), "{set}");
+                let mut back = limits;
+                let default = defaults().hub.limits;
+                match section {
+                    "user" => back.user[kind] = default.user[kind],
+                    "address" => back.address[kind] = default.address[kind],
+                    _ => back.room[kind] = default.room[kind],
+                }
+                assert_eq!(back, default, "nothing else changes: {set}");
             }
-            assert_eq!(back, default, "nothing else changes: {set}");
         }
     }
 }

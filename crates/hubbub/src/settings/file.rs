@@ -1,9 +1,13 @@
 //! The settings file: reading it, and saying what is wrong with it and where.
 
-use super::{Reach, Settings};
+use super::Reach;
+use super::layer::{Layer, Leaf, Origin, Problem, Problems, SECTIONS};
+use serde::Deserialize;
 use std::fs;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
+use toml::de::{DeTable, DeValue, ValueDeserializer};
 
 /// Its name in the data folder.
 pub(crate) const FILE: &str = "hubbub.toml";
@@ -11,23 +15,22 @@ pub(crate) const FILE: &str = "hubbub.toml";
 /// Reads a settings file. `None`: there is none.
 ///
 /// # Errors
-/// What is wrong with it, with file, line and, as far as one can be guessed, the way out.
-pub(crate) fn load(file: &Path) -> Result<Option<Settings>, String> {
+/// All that is wrong with it, with file, line and, as far as one can be guessed, the way out.
+pub(crate) fn load(file: &Path) -> Result<Option<Layer>, Problems> {
     let text = match fs::read_to_string(file) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(format!("can't read the settings {}: {error}", file.display())),
+        Err(error) => {
+            let origin = Some(Origin::Line(file.into(), None));
+            return Err(
+                Problem { origin, text: format!("can't read the settings: {error}") }.into()
+            );
+        }
     };
-    let mut settings = parse(&text).map_err(|wrong| match wrong.line {
-        Some(line) => format!("{}, line {line}: {}", file.display(), wrong.problem),
-        None => format!("{}: {}", file.display(), wrong.problem),
-    })?;
+    let mut layer = parse(file, &text)?;
     // Like everything that names files in a file: from where that file is.
-    let folder = file.parent().unwrap_or(Path::new(""));
-    for path in [&mut settings.tls.certificate, &mut settings.tls.key].into_iter().flatten() {
-        *path = PathBuf::from(folder).join(&*path);
-    }
-    Ok(Some(settings))
+    layer.resolve_files(file.parent().unwrap_or(Path::new("")));
+    Ok(Some(layer))
 }
 
 /// Keeps an answer in a new settings file. One that is there stays as it is, and is an error.
@@ -41,28 +44,58 @@ pub(crate) fn keep(file: &Path, reach: Reach) -> io::Result<()> {
     }
     let mut file = options.open(file)?;
     let about =
-        "# The settings of this Hubbub server. docs/operating.md lists all that can be here.";
+        "# The settings of this Hubbub server. `hubbub config default` prints all that there are.";
     let who = "# Who may reach it: \"local\" (this computer only), \"lan\" or \"internet\".";
     file.write_all(format!("{about}\n\n{who}\nreach = \"{}\"\n", reach.word()).as_bytes())?;
     file.sync_all()
 }
 
-/// What is wrong with a text.
-#[derive(Debug)]
-struct Wrong {
-    line: Option<usize>,
-    problem: String,
+/// The settings in a text.
+pub(super) fn parse(file: &Path, text: &str) -> Result<Layer, Problems> {
+    let file: Arc<Path> = file.into();
+    let line = |at: Option<usize>| Origin::Line(Arc::clone(&file), at.map(|at| line_of(text, at)));
+    let document = DeTable::parse(text).map_err(|error| {
+        let origin = Some(line(error.span().map(|span| span.start)));
+        Problem { origin, text: super::words::explain(error.message()) }
+    })?;
+    let (mut leaves, mut problems) = (Vec::new(), Vec::new());
+    collect(document.into_inner(), &[], &mut |path, at, value| match value {
+        Ok(value) => leaves.push(Leaf { path, value, origin: line(Some(at)) }),
+        Err(text) => problems.push(Problem { origin: Some(line(Some(at))), text }),
+    });
+    let layer = Layer::of(leaves, &line(None));
+    let mut problems = match layer {
+        Ok(layer) if problems.is_empty() => return Ok(layer),
+        Ok(_) => problems,
+        Err(Problems(others)) => [problems, others].concat(),
+    };
+    problems.sort_by_key(|problem| match &problem.origin {
+        Some(Origin::Line(_, line)) => *line,
+        _ => None,
+    });
+    Err(Problems(problems))
 }
 
-fn parse(text: &str) -> Result<Settings, Wrong> {
-    let settings: Settings = toml::from_str(text).map_err(|error| Wrong {
-        line: error.span().map(|span| line_of(text, span.start)),
-        problem: explain(error.message()),
-    })?;
-    let whole = |problem| Wrong { line: None, problem };
-    settings.check().map_err(whole)?;
-    settings.limits.check().map_err(whole)?;
-    Ok(settings)
+/// All single values of a table, with their names and where the names stand.
+fn collect(
+    table: DeTable<'_>,
+    inside: &[String],
+    found: &mut dyn FnMut(Vec<String>, usize, Result<toml::Value, String>),
+) {
+    for (key, value) in table {
+        let at = key.span().start;
+        let path = [inside, &[key.into_inner().into_owned()]].concat();
+        if SECTIONS.contains(&path.join(".").as_str())
+            && matches!(value.get_ref(), DeValue::Table(_))
+        {
+            if let DeValue::Table(table) = value.into_inner() {
+                collect(table, &path, found);
+            }
+            continue;
+        }
+        let value = toml::Value::deserialize(ValueDeserializer::from(value));
+        found(path, at, value.map_err(|error| super::words::explain(error.message())));
+    }
 }
 
 /// The number of the line that holds this byte, from 1.
@@ -70,40 +103,22 @@ fn line_of(text: &str, at: usize) -> usize {
     1 + text.bytes().take(at).filter(|byte| *byte == b'\n').count()
 }
 
-/// The message of the parser in our words, with what was meant, where that can be guessed. What isn't
-/// understood here stays as it is.
-fn explain(message: &str) -> String {
-    let (what, rest) = match message.split_once('`') {
-        Some(("unknown field ", rest)) => ("is no setting here", rest),
-        Some(("unknown variant ", rest)) => ("is none of its values", rest),
-        _ => return message.trim_end().replace('\n', ", "),
-    };
-    // The words stand between backticks: the wrong one first, then those that there are.
-    let mut words = rest.split('`').step_by(2);
-    let wrong = words.next().unwrap_or_default();
-    let there_are: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
-    let near = there_are
-        .iter()
-        .map(|word| (strsim::jaro_winkler(wrong, word), *word))
-        .filter(|(likeness, _)| *likeness > 0.8)
-        .max_by(|one, other| one.0.total_cmp(&other.0));
-    match near {
-        Some((_, word)) => format!("`{wrong}` {what}; did you mean `{word}`?"),
-        None => format!("`{wrong}` {what}; there are: {}", there_are.join(", ")),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::path::PathBuf;
+
+    fn problems(text: &str) -> Vec<Problem> {
+        parse(Path::new(FILE), text).expect_err(text).0
+    }
 
     fn check(text: &str, line: usize, parts: &[&str]) {
-        let wrong = parse(text).expect_err(text);
-        assert_eq!(wrong.line, Some(line), "{text}: {wrong:?}");
+        let [wrong] = &problems(text)[..] else { panic!("{text}: {:?}", problems(text)) };
+        assert_eq!(wrong.origin, Some(Origin::Line(Path::new(FILE).into(), Some(line))), "{text}");
         for part in parts {
-            assert!(wrong.problem.contains(part), "{text}: {wrong:?}");
+            assert!(wrong.text.contains(part), "{text}: {wrong:?}");
         }
-        assert!(!wrong.problem.contains('\n'), "one line: {wrong:?}");
+        assert!(!wrong.text.contains('\n'), "one line: {wrong:?}");
     }
 
     #[test]
@@ -118,7 +133,7 @@ mod tests {
         check("[limits]\nconnects = { burst = 1, per_hour = 1 }", 2, &["`per_hour`"]);
         check("port = 70000", 1, &["70000"]);
         check("port = \"5000\"", 1, &["string"]);
-        check("guests = \"yes\"", 1, &["boolean"]);
+        check("guests = \"yes\"", 1, &["expected true or false"]);
         check("a = \n", 1, &[]);
     }
 
@@ -144,12 +159,25 @@ mod tests {
             ("[tls]\ncertificate = \"a.pem\"", "go together"),
             ("[limits.user]\nbytes = { burst = 100, per_minute = 100 }", "4096"),
         ] {
-            let wrong = parse(text).expect_err(text);
-            assert!(wrong.problem.contains(part), "{text}: {wrong:?}");
+            let wrong = problems(text);
+            assert!(wrong.len() == 1 && wrong[0].text.contains(part), "{text}: {wrong:?}");
         }
-        parse("[limits.user]\nbytes = { per_minute = 0 }").unwrap();
-        parse("reach = \"internet\"\nlisten = [\"127.0.0.1:5000\"]").unwrap();
-        parse("reach = \"local\"\nlisten = [\"[::ffff:127.0.0.1]:5000\"]").unwrap();
+        check("port = 1\n\n[tls]\nkey = \"a.pem\"", 4, &["go together"]);
+        let good = |text: &str| parse(Path::new(FILE), text).unwrap();
+        good("[limits.user]\nbytes = { per_minute = 0 }");
+        good("reach = \"internet\"\nlisten = [\"127.0.0.1:5000\"]");
+        good("reach = \"local\"\nlisten = [\"[::ffff:127.0.0.1]:5000\"]");
+    }
+
+    #[test]
+    fn all_that_is_wrong_is_told_in_the_order_of_the_lines() {
+        let text = "port = 70000\nreach = \"lann\"\naudit_days = 5\n[outbox]\nbytes = 1\nx = 1";
+        let wrong: Vec<_> = problems(text).iter().map(Problem::to_string).collect();
+        let begins = ["line 1: ", "line 2: ", "line 5: ", "line 6: `x`"];
+        assert_eq!(wrong.len(), begins.len(), "{wrong:?}");
+        for (wrong, begin) in wrong.iter().zip(begins) {
+            assert!(wrong.starts_with(&format!("hubbub.toml, {begin}")), "{wrong}");
+        }
     }
 
     #[test]
@@ -158,9 +186,9 @@ mod tests {
         for reach in [Reach::Local, Reach::Lan, Reach::Internet] {
             let file = folder.path().join(reach.word());
             keep(&file, reach).unwrap();
-            assert_eq!(load(&file).unwrap().unwrap().reach, Some(reach));
+            assert_eq!(load(&file).unwrap().unwrap().settings.reach, Some(reach));
             assert!(keep(&file, Reach::Local).is_err());
-            assert_eq!(load(&file).unwrap().unwrap().reach, Some(reach));
+            assert_eq!(load(&file).unwrap().unwrap().settings.reach, Some(reach));
         }
     }
 
@@ -170,11 +198,11 @@ mod tests {
         let file = folder.path().join(FILE);
         assert!(load(&file).unwrap().is_none(), "there is none");
         fs::write(&file, "[tls]\ncertificate = \"a.pem\"\nkey = \"/etc/a.key\"").unwrap();
-        let tls = load(&file).unwrap().unwrap().tls;
+        let tls = load(&file).unwrap().unwrap().settings.tls;
         assert_eq!(tls.certificate, Some(folder.path().join("a.pem")));
         assert_eq!(tls.key, Some(PathBuf::from("/etc/a.key")));
         fs::write(&file, "x = 1").unwrap();
-        let error = load(&file).unwrap_err();
+        let error = load(&file).unwrap_err().to_string();
         assert!(error.contains("hubbub.toml, line 1: `x`"), "{error}");
     }
 }

@@ -1,6 +1,7 @@
 //! The limits in the settings: `[limits]`, and what waits for a connection, `[outbox]`. What they mean
 //! is said by [`hubbub_server::Limits`] and [`OutboxLimits`].
 
+use super::Conflict;
 use super::values::{self, Net};
 use hubbub_protocol::limits::TEXT_BYTES;
 use hubbub_server::outbox::OutboxLimits;
@@ -138,17 +139,18 @@ impl LimitSettings {
     }
 
     /// What can be wrong with them together, for people.
-    pub(super) fn check(&self) -> Result<(), String> {
+    pub(super) fn check(&self) -> Result<(), Conflict> {
         let user = self.user.iter().map(|(Kind(kind), rate)| ("user", *kind, rate.0));
         let address = self.address.iter().map(|(Kind(kind), rate)| ("address", *kind, rate.0));
         let room = self.room.iter().map(|(RoomKind(kind), rate)| ("room", *kind, rate.0));
         for (section, kind, rate) in user.chain(address).chain(room) {
             let is_limit = rate != Rate::FREE;
             if kind == Limited::Bytes && is_limit && (rate.burst as usize) < TEXT_BYTES {
-                return Err(format!(
+                let text = format!(
                     "in [limits.{section}], the burst of `bytes` must be {TEXT_BYTES} or more, or \
                      the longest message could never be sent"
-                ));
+                );
+                return Err(Conflict { at: format!("limits.{section}.bytes"), text });
             }
         }
         Ok(())

@@ -7,7 +7,7 @@ use hubbub_server::{HubConfig, OwnCertificate, ServerConfig, TlsConfig};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-const DAY_MS: u64 = 24 * 60 * 60 * 1000;
+pub(super) const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 /// The port of a Hubbub server, if none is chosen.
 pub(crate) const PORT: u16 = 5000;
 
@@ -50,6 +50,7 @@ impl Plan {
 
         let mut server = ServerConfig::new(Vec::new(), data);
         server.listen_tls = tls_listen;
+        server.health = settings.health.listen;
         let hub = &mut server.hub;
         defaults_of(reach, hub);
         set(&mut hub.guests, settings.guests);
@@ -64,6 +65,7 @@ impl Plan {
         let proxies = settings.limits.proxies.unwrap_or_default();
         server.proxies = proxies.iter().map(|net| net.0).collect();
         settings.outbox.apply(&mut server.outbox, &mut server.outboxes_bytes);
+        settings.transcripts.apply(&mut server);
         let own = settings.tls.certificate.zip(settings.tls.key);
         server.tls = TlsConfig {
             certificate: own.map(|(chain, key)| OwnCertificate { chain, key }),

@@ -96,6 +96,7 @@ impl World {
         loop {
             let mut shell = Command::new("sh");
             shell.args(["-c", &format!("{HUBBUB}\n{script}")]).env("TZ", "UTC");
+            shell.current_dir(self.folder.path());
             shell.env("HUBBUB", env!("CARGO_BIN_EXE_hubbub")).env("DATA", self.folder.path());
             let output = shell.output().expect("a shell runs");
             let stdout = String::from_utf8_lossy(&output.stdout);

@@ -1,10 +1,11 @@
-//! A terminal for a server: a pseudo terminal of 80 columns and 24 lines, and what is shown there.
+//! A terminal for a server: a pseudo terminal, and what is shown there.
+#![allow(dead_code, reason = "each test binary uses its own part")]
 
 use crate::support::{LIMIT, hubbub};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::{FdFlags, fcntl_setfd};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-use rustix::termios::{Winsize, tcsetwinsize};
+use rustix::termios::{LocalModes, Termios, Winsize, tcgetattr, tcsetwinsize};
 use std::fs::File;
 use std::io::{Read, Write};
 use std::path::Path;
@@ -27,8 +28,18 @@ pub(crate) struct Terminal {
 }
 
 impl Terminal {
-    /// `hubbub serve` on this folder.
+    /// `hubbub serve` on this folder, on 80 columns and 24 rows.
     pub(crate) fn serve(data: &Path, more: &[&str]) -> Self {
+        Self::sized(data, more, (80, 24), &[])
+    }
+
+    /// The same on so many columns and rows, with this in its environment.
+    pub(crate) fn sized(
+        data: &Path,
+        more: &[&str],
+        (columns, rows): (u16, u16),
+        environment: &[(&str, &str)],
+    ) -> Self {
         let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY;
         // In one step where that can be: another test may start a program at any moment, which would
         // keep this window open.
@@ -41,11 +52,12 @@ impl Terminal {
         let name = ptsname(&window, Vec::new()).unwrap();
         let inside =
             || File::options().read(true).write(true).open(name.to_str().unwrap()).unwrap();
-        let size = Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 };
+        let size = Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
         let end = inside();
         tcsetwinsize(&end, size).unwrap();
         let mut command = hubbub(&["serve", "--data", data.to_str().unwrap()]);
         command.args(more).env("TERM", "xterm-256color").env_remove("NO_COLOR");
+        command.envs(environment.iter().copied());
         command.stdin(Stdio::from(inside())).stdout(Stdio::from(inside())).stderr(Stdio::from(end));
         let child = command.spawn().unwrap();
         // Its copies of the terminal's inner end go with it, so that the reader sees the end.
@@ -88,7 +100,14 @@ impl Terminal {
         self.signal("INT");
     }
 
-    fn signal(&self, name: &str) {
+    /// How the terminal is set, and whether what is typed comes as lines and is shown by the system.
+    pub(crate) fn settings(&self) -> (String, bool) {
+        let settings: Termios = tcgetattr(self.keys.as_ref().expect("the window is open")).unwrap();
+        let by_lines = settings.local_modes.contains(LocalModes::ICANON | LocalModes::ECHO);
+        (format!("{settings:?}"), by_lines)
+    }
+
+    pub(crate) fn signal(&self, name: &str) {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").args(["-s", name, &pid]).status().unwrap().success());
     }
@@ -98,13 +117,30 @@ impl Terminal {
         self.wait()
     }
 
+    /// Shows nothing more, without closing: what is printed has to wait.
+    pub(crate) fn stand_still(&mut self) {
+        self.is_closed.store(true, Ordering::SeqCst);
+        self.reader.take().unwrap().join().unwrap();
+    }
+
     /// Closes the window. The signal is what the system sends to those whom the terminal controls.
     pub(crate) fn close(&mut self) -> Option<i32> {
         self.is_closed.store(true, Ordering::SeqCst);
         self.keys = None;
         self.reader.take().unwrap().join().unwrap();
-        self.signal("HUP");
-        self.wait()
+        let end = Instant::now() + LIMIT;
+        loop {
+            // Once more if it goes on: a program that another test was just starting may have had the
+            // window, too.
+            self.signal("HUP");
+            for _ in 0..40 {
+                if let Some(status) = self.child.try_wait().unwrap() {
+                    return status.code();
+                }
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            assert!(Instant::now() < end, "the program does not end: {}", self.pending);
+        }
     }
 
     /// Waits for the end; the exit code, if it was no signal.

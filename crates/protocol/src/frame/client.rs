@@ -400,6 +400,17 @@ pub enum Request {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         after: Option<String>,
     },
+    /// Tells the server what whoever runs it could: a verb with its arguments, as on its console. For
+    /// admins.
+    Admin {
+        /// For example `kick bob too loud`; `help` lists the verbs.
+        line: String,
+    },
+    /// Makes one's account the first admin.
+    Setup {
+        /// What the server showed to whoever started it.
+        token: Hidden,
+    },
     /// A fence: the answer comes after the answers to everything before it.
     Ping,
     /// Ends the session. The name is free at once.

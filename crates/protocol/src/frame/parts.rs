@@ -382,6 +382,9 @@ pub struct RoomInfo {
     /// Pinned messages, in the order in which they were pinned.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pinned: Vec<Seq>,
+    /// What happens there is also written to a file by the server.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub transcribed: bool,
     /// What you may do there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<Role>,

@@ -239,6 +239,14 @@ pub enum ServerFrame {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         next: Option<String>,
     },
+    /// Answers `admin`.
+    Admin {
+        /// Of the request.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        id: Option<u64>,
+        /// For people: a line each.
+        lines: Vec<String>,
+    },
     /// Answers `ping`.
     Pong {
         /// Of the request.
@@ -405,7 +413,16 @@ pub enum ServerFrame {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         wait_ms: Option<u64>,
     },
-    /// You are too fast. If you go on, the connection is closed with this code.
+    /// Whoever runs the server, or an admin, tells everybody something. Not kept.
+    Announcement {
+        /// What.
+        text: Note,
+        /// The admin; left out: whoever runs the server.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<UserName>,
+    },
+    /// You are too fast: if you go on, the connection is closed with this code. Or it is closed at once,
+    /// and this says why.
     Warning {
         /// Stable, for programs.
         code: CloseCode,
@@ -436,6 +453,7 @@ impl ServerFrame {
             | ServerFrame::Rooms { id, .. }
             | ServerFrame::Members { id, .. }
             | ServerFrame::Users { id, .. }
+            | ServerFrame::Admin { id, .. }
             | ServerFrame::Info { id, .. }
             | ServerFrame::Roles { id, .. }
             | ServerFrame::Restrictions { id, .. }
@@ -464,6 +482,7 @@ impl ServerFrame {
             | ServerFrame::Gone { .. }
             | ServerFrame::Marked { .. }
             | ServerFrame::Drafted { .. }
+            | ServerFrame::Announcement { .. }
             | ServerFrame::Warning { .. }
             | ServerFrame::Close { .. } => None,
         }

@@ -1,5 +1,6 @@
 //! Systems without Unix sockets: a running server can't be asked, only a folder that none uses.
 
+use super::Parts;
 use crate::hub_loop::HubLoop;
 use std::convert::Infallible;
 use std::io;
@@ -22,6 +23,7 @@ impl Door {
     pub(crate) fn open(
         _folder: &Path,
         _hub: &Arc<HubLoop>,
+        _parts: Parts,
         _stop: watch::Receiver<bool>,
     ) -> io::Result<Self> {
         Err(unsupported())

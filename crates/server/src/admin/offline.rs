@@ -52,7 +52,7 @@ impl Hub {
 
     fn drive(&mut self, command: AdminCommand) -> Result<Result<AdminReply, String>, StoreError> {
         let Self { hub, clock, effects, store, .. } = self;
-        hub.handle(clock.now(), Input::Admin { request: 0, command }, effects);
+        hub.handle(clock.now(), Input::Admin { request: 0, by: None, command }, effects);
         let mut answer = None;
         for _ in 0..ROUNDS {
             let (batch, upto) = sort(effects, &mut answer);

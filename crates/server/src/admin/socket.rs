@@ -3,9 +3,11 @@
 //! Whoever can open it may ask everything: it is for its owner alone, in a folder for its owner
 //! alone. One connection at a time, each within a few seconds.
 
-use super::{ANSWER_BYTES, AdminError, Outcome, Question, REQUEST_BYTES, SOCKET};
+use super::{ANSWER_BYTES, AdminAnswer, AdminError, AdminRequest};
+use super::{Outcome, Parts, Question, REQUEST_BYTES, SOCKET};
 use crate::hub_loop::HubLoop;
 use crate::platform;
+use crate::verbs::{Answer, VerbError};
 use std::fs;
 use std::io::{self, Read, Write};
 use std::os::unix::fs::FileTypeExt;
@@ -37,6 +39,7 @@ impl Door {
     pub(crate) fn open(
         folder: &Path,
         hub: &Arc<HubLoop>,
+        parts: Parts,
         stop: watch::Receiver<bool>,
     ) -> io::Result<Self> {
         let path = folder.join(SOCKET);
@@ -53,7 +56,7 @@ impl Door {
         let mut door = Self { path, thread: None };
         let hub = Arc::clone(hub);
         let run = move || {
-            if let Err(error) = run(listener, &hub, stop) {
+            if let Err(error) = run(listener, &hub, &parts, stop) {
                 tracing::error!(%error, "the operator's door ended");
             }
         };
@@ -75,14 +78,19 @@ impl Drop for Door {
     }
 }
 
-fn run(listener: UnixListener, hub: &HubLoop, mut stop: watch::Receiver<bool>) -> io::Result<()> {
+fn run(
+    listener: UnixListener,
+    hub: &HubLoop,
+    parts: &Parts,
+    mut stop: watch::Receiver<bool>,
+) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let listener = tokio::net::UnixListener::from_std(listener)?;
         let serve = async {
             loop {
                 match listener.accept().await {
-                    Ok((stream, _)) => serve_one(stream, hub).await,
+                    Ok((stream, _)) => serve_one(stream, hub, parts).await,
                     Err(error) => {
                         tracing::warn!(%error, "the operator's door");
                         sleep(ERROR_PAUSE).await;
@@ -99,7 +107,7 @@ fn run(listener: UnixListener, hub: &HubLoop, mut stop: watch::Receiver<bool>) -
     })
 }
 
-async fn serve_one(mut stream: tokio::net::UnixStream, hub: &HubLoop) {
+async fn serve_one(mut stream: tokio::net::UnixStream, hub: &HubLoop, parts: &Parts) {
     let (mut read, mut write) = stream.split();
     let request = timeout(EXCHANGE_WAIT, request(&mut read)).await;
     let is_too_long = matches!(&request, Ok(Ok(line)) if line.len() > REQUEST_BYTES);
@@ -108,7 +116,7 @@ async fn serve_one(mut stream: tokio::net::UnixStream, hub: &HubLoop) {
         Ok(Ok(_)) if is_too_long => {
             Err(AdminError::Refused(format!("a request may have {REQUEST_BYTES} bytes")))
         }
-        Ok(Ok(line)) => answer(&line, hub).await,
+        Ok(Ok(line)) => answer(&line, hub, parts).await,
         Ok(Err(error)) => {
             tracing::debug!(%error, "the operator's door");
             return;
@@ -117,6 +125,7 @@ async fn serve_one(mut stream: tokio::net::UnixStream, hub: &HubLoop) {
     };
     let outcome = match answer {
         Ok(answer) => Outcome::Ok(answer),
+        Err(AdminError::Usage(text)) => Outcome::Usage(text),
         Err(error) => Outcome::Error(error.to_string()),
     };
     let Ok(mut line) = serde_json::to_vec(&outcome) else { return };
@@ -143,11 +152,21 @@ async fn request(read: impl tokio::io::AsyncRead + Unpin) -> io::Result<Vec<u8>>
     Ok(line)
 }
 
-async fn answer(line: &[u8], hub: &HubLoop) -> Result<super::AdminAnswer, AdminError> {
+async fn answer(line: &[u8], hub: &HubLoop, parts: &Parts) -> Result<AdminAnswer, AdminError> {
     let request = serde_json::from_slice(line)
         .map_err(|error| AdminError::Refused(format!("not a request: {error}")))?;
+    if matches!(request, AdminRequest::Health) {
+        return Ok(AdminAnswer::Health(parts.health.check().await));
+    }
+    if let AdminRequest::Run { line } = &request {
+        return match parts.manager.run_for(None, line).await {
+            Ok(Answer { lines, data }) => Ok(AdminAnswer::Ran { lines, data }),
+            Err(VerbError::Usage(text)) => Err(AdminError::Usage(text)),
+            Err(VerbError::Refused(text)) => Err(AdminError::Refused(text)),
+        };
+    }
     let Question { command, code } = Question::new(&request)?;
-    let reply = hub.admin(command).await.map_err(AdminError::Refused)?;
+    let reply = hub.admin(None, command).await.map_err(AdminError::Refused)?;
     Ok(Question::answer(code.as_ref(), reply))
 }
 

@@ -187,6 +187,7 @@ pub(crate) fn reply(id: Tag, reply: Reply, out: &mut Vec<u8>) {
             ServerFrame::Restrictions { id, room, restrictions, next }
         }
         Reply::Users { users, count, next } => ServerFrame::Users { id, users, count, next },
+        Reply::Managed { lines } => ServerFrame::Admin { id, lines },
         Reply::Pong { time } => ServerFrame::Pong { id, time },
         Reply::Refused(Refusal { code, text, suggestion, wait_ms }) => ServerFrame::Error {
             id,
@@ -251,6 +252,7 @@ pub(crate) fn notice(notice: Notice, out: &mut Vec<u8>) {
             ServerFrame::Kicked { room, by, reason, banned }
         }
         Notice::Highlights { words } => ServerFrame::Highlights { words },
+        Notice::Announced { text, by } => ServerFrame::Announcement { text, by },
         Notice::Warned { code, text } => ServerFrame::Warning { code, text },
         // Nothing waits in a session of this door.
         Notice::Dropped { .. } | Notice::NotStored { .. } => return,

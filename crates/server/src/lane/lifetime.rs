@@ -1,6 +1,7 @@
 //! How connections come to a lane and leave it.
 
 use super::{LINGER_MS, Lane, Shared, read_loop};
+use crate::config::ServerConfig;
 use crate::conn::{Conn, Entry, Phase};
 use crate::door::Door;
 use crate::outbox::Outbox;
@@ -9,6 +10,7 @@ use hubbub_protocol::line::LineBuffer;
 use hubbub_protocol::{CloseCode, RoomId, SessionId, limits};
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use tokio::net::TcpStream;
 
@@ -45,9 +47,13 @@ impl Lane {
             (false, true) => Entry::Tls,
             (false, false) => Entry::Any,
         };
-        entry.insert(Conn::new(id, peer, stream, begin, outbox)).admission = admission;
+        let conn = Conn::new(id, peer, stream, begin, outbox, self.parts.hub.counters());
+        entry.insert(conn).admission = admission;
         let now = self.now();
-        self.unnamed.push_back((now.plus(self.parts.config.login_ms), id));
+        let due = now.plus(self.parts.config.login_ms);
+        // At the end, but for when the time has become shorter since the last one came.
+        let place = self.unnamed.partition_point(|(other, _)| *other <= due);
+        self.unnamed.insert(place, (due, id));
         let task = tokio::task::spawn_local(read_loop(Rc::clone(shared), id));
         self.conns[slot as usize].read_task = Some(task.abort_handle());
         if needs_header {
@@ -71,6 +77,9 @@ impl Lane {
             let admission = arrivals.arrive(now, conn.peer.ip());
             drop(arrivals);
             conn.admission = Some(admission);
+            if admission != Admission::Welcome {
+                self.parts.hub.counters().turned_away.fetch_add(1, Ordering::Relaxed);
+            }
             if admission == Admission::Drop {
                 return self.drop_conn(id, Departure::Lost);
             }
@@ -129,6 +138,18 @@ impl Lane {
         if let Some(admission) = admission {
             let mut arrivals = self.parts.arrivals.lock().unwrap_or_else(PoisonError::into_inner);
             arrivals.gone(peer.ip(), admission);
+        }
+    }
+
+    /// Other settings. Those who are here keep the time that they were given to say a name.
+    pub(super) fn configure(&mut self, config: Arc<ServerConfig>) {
+        let plaintext_passwords = config.hub.plaintext_passwords;
+        self.parts.config = config;
+        for (_, conn) in &mut self.conns {
+            let takes_passwords = plaintext_passwords || conn.is_private();
+            if let Some(Door::Plain(door)) = &mut conn.door {
+                door.take_passwords(takes_passwords);
+            }
         }
     }
 
@@ -215,6 +236,8 @@ impl Lane {
         if conn.is_closing() {
             return;
         }
+        self.parts.hub.counters().slow.fetch_add(1, Ordering::Relaxed);
+        let Some(conn) = self.conn(id) else { return };
         tracing::info!(session = ?id, peer = %conn.peer, waiting = conn.outbox.bytes(), "closed a slow connection");
         self.hang_up(id, CloseCode::Slow);
     }

@@ -16,6 +16,7 @@ const STOOD_STILL_MS: u64 = 1_000;
 impl Lane {
     pub(super) fn sweep(&mut self) {
         let now = self.now();
+        self.counters().beat(now);
         self.forgive_standstill(now);
         while let Some(&(due, id)) = self.undecided.front()
             && due <= now

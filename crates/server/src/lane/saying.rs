@@ -3,12 +3,14 @@
 use super::Lane;
 use crate::conn::Conn;
 use crate::door::Encoded;
+use crate::metrics::{Auth, is_said, is_words};
 use crate::outbox::Slow;
 use crate::reading::Hits;
 use hubbub_hub::{Delivery, Input, Refusal, Reply, Tag};
 use hubbub_protocol::{ErrorCode, Event, RoomAddress, RoomId, SessionId, limits};
 use hubbub_store::HistoryPage;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 impl Lane {
     /// Queues what `speak` says.
@@ -29,6 +31,9 @@ impl Lane {
     pub(super) fn reply(&mut self, id: SessionId, tag: Tag, reply: Reply) {
         let welcomed = matches!(reply, Reply::Welcome { .. });
         let mut follow_up = None;
+        if let Some(auth) = Auth::of(&reply, self.conn(id).is_none_or(|conn| conn.is_named)) {
+            self.parts.hub.counters().note_auth(auth);
+        }
         self.say(id, |conn, out| {
             conn.is_named |= welcomed;
             follow_up = conn.door.as_mut().and_then(|door| door.reply(tag, reply, out));
@@ -108,14 +113,18 @@ impl Lane {
     }
 
     pub(super) fn page(&mut self, id: SessionId, room: RoomId, events: &[Arc<Event>], paced: bool) {
+        let messages = events.iter().filter(|event| is_words(&event.body)).count() as u64;
+        let mut delivered = 0;
         self.say(id, |conn, out| {
             if let Some(door) = &mut conn.door {
                 door.page(room, events, out);
+                delivered = messages;
             }
             if paced {
                 conn.paced.push(room);
             }
         });
+        self.counters().delivered.fetch_add(delivered, Ordering::Relaxed);
         self.next_pages(id);
     }
 
@@ -130,14 +139,20 @@ impl Lane {
         }
     }
 
-    pub(super) fn deliver(&mut self, room: RoomId, delivery: &Delivery, except: Option<SessionId>) {
+    /// Whether somebody here gets it.
+    pub(super) fn deliver(
+        &mut self,
+        room: RoomId,
+        delivery: &Delivery,
+        except: Option<SessionId>,
+    ) -> bool {
         if delivery.is_ephemeral() && self.parts.budget.drops_ephemeral() {
-            return;
+            return false;
         }
         let (limits, now) = (self.limits(), self.now());
         let mut encoded = Encoded::default();
-        let mut slow = Vec::new();
-        let Some(members) = self.rooms.get(&room) else { return };
+        let (mut slow, mut delivered) = (Vec::new(), 0);
+        let Some(members) = self.rooms.get(&room) else { return false };
         for &slot in members {
             let Some(conn) = self.conns.get_mut(slot as usize) else { continue };
             let Some(door) = &conn.door else { continue };
@@ -147,7 +162,10 @@ impl Lane {
             let frame = encoded.get(door.variant(room), delivery);
             if conn.queue(frame, &limits, now).is_err() {
                 slow.push(conn.session);
-            } else if !conn.is_dirty {
+                continue;
+            }
+            delivered += 1;
+            if !conn.is_dirty {
                 conn.is_dirty = true;
                 self.dirty.push(slot);
             }
@@ -155,6 +173,10 @@ impl Lane {
         for id in slow {
             self.too_slow(id);
         }
+        if is_said(delivery) {
+            self.counters().delivered.fetch_add(delivered, Ordering::Relaxed);
+        }
+        delivered > 0
     }
 
     pub(super) fn subscribe(&mut self, id: SessionId, room: RoomId) {

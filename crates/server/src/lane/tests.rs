@@ -5,6 +5,7 @@ use crate::clock::Clock;
 use crate::commit::CommitQueue;
 use crate::config::{ServerConfig, TlsConfig};
 use crate::hub_loop::HubLoop;
+use crate::metrics::Counters;
 use crate::outbox::Budget;
 use crate::tls::Tls;
 use hubbub_hub::{Admission, Arrivals, Hub, HubConfig, Limits};
@@ -25,9 +26,18 @@ fn parts_with(config: ServerConfig) -> LaneParts {
     let hub = Hub::new(HubConfig::default(), Epoch(1), Snapshot::default(), &mut first);
     let inboxes = vec![Arc::clone(&inbox)];
     let commits = Arc::<CommitQueue>::default();
-    let clock = Clock::start();
-    let hub =
-        HubLoop::new(hub, first, inboxes.clone(), commits, Arc::default(), Arc::default(), clock);
+    let counters = Counters::new(1, Clock::start());
+    let hub = HubLoop::new(
+        hub,
+        first,
+        inboxes.clone(),
+        commits,
+        Arc::default(),
+        Arc::default(),
+        Arc::default(),
+        tokio::sync::mpsc::unbounded_channel().0,
+        counters,
+    );
     LaneParts {
         index: 0,
         inbox,

@@ -1,9 +1,8 @@
 //! The certificate that an operator brought: read, checked, and read again when its files change.
 //! Nothing here asks whether others trust it.
 
-use super::facts::{Facts, day};
+use super::facts::Facts;
 use super::files::{self, problem};
-use super::leaf::{DAY_S, seconds};
 use crate::config::{OwnCertificate, StartError};
 use crate::platform;
 use hubbub_protocol::WallMs;
@@ -13,9 +12,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 use zeroize::Zeroizing;
-
-/// The operator hears of it when the certificate ends within so many days.
-const WARNED_DAYS: u64 = 14;
 
 /// A certificate as it was read.
 pub(super) struct Brought {
@@ -72,18 +68,7 @@ impl Brought {
 
     /// What an operator should know about its time, for people.
     pub(super) fn worry(&self, now: WallMs) -> Option<String> {
-        // Years fit.
-        let now_s = seconds(now).cast_signed();
-        let warned_s = now_s.saturating_add_unsigned(WARNED_DAYS * DAY_S);
-        if self.facts.until_s < now_s {
-            Some(format!("it has ended on {}: nobody trusts it any more", self.facts.until()))
-        } else if self.facts.until_s < warned_s {
-            Some(format!("it ends on {}", self.facts.until()))
-        } else if self.facts.from_s > now_s {
-            Some(format!("it is not valid before {}", day(self.facts.from_s)))
-        } else {
-            None
-        }
+        self.facts.worry(now)
     }
 }
 

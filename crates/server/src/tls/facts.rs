@@ -1,10 +1,15 @@
 //! What a certificate says about itself. Whether it is to be believed is asked elsewhere.
 
+use super::leaf::{DAY_S, seconds};
 use super::names::Subject;
+use hubbub_protocol::WallMs;
 use rustls_pki_types::CertificateDer;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
+
+/// The operator hears of it when a certificate ends within so many days.
+const WARNED_DAYS: u64 = 14;
 
 /// The facts of one certificate (RFC 5280, section 4.1).
 #[derive(Clone, Debug)]
@@ -39,6 +44,22 @@ impl Facts {
     /// The day on which it ends, for people.
     pub(super) fn until(&self) -> String {
         day(self.until_s)
+    }
+
+    /// What an operator should know about its time, for people.
+    pub(super) fn worry(&self, now: WallMs) -> Option<String> {
+        // Years fit.
+        let now_s = seconds(now).cast_signed();
+        let warned_s = now_s.saturating_add_unsigned(WARNED_DAYS * DAY_S);
+        if self.until_s < now_s {
+            Some(format!("it has ended on {}: nobody trusts it any more", self.until()))
+        } else if self.until_s < warned_s {
+            Some(format!("it ends on {}", self.until()))
+        } else if self.from_s > now_s {
+            Some(format!("it is not valid before {}", day(self.from_s)))
+        } else {
+            None
+        }
     }
 }
 

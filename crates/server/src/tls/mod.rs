@@ -9,10 +9,13 @@ mod brought;
 mod facts;
 mod files;
 mod leaf;
+mod look;
 mod names;
 mod shown;
 #[cfg(test)]
 mod tests;
+
+pub use look::{CertificateLook, Which, certificates};
 
 use crate::config::{OwnCertificate, StartError, TlsConfig};
 use crate::platform;
@@ -135,24 +138,38 @@ impl Tls {
         self.authority
     }
 
-    /// Reads the operator's certificate again, and renews our own if the addresses or names of this
-    /// computer have changed or it ends soon. Tells what it did.
+    /// Takes what the operator chooses now: reads that certificate again, and renews our own if the
+    /// addresses or names of this computer or the chosen ones have changed or it ends soon. Tells what it
+    /// did.
     ///
     /// # Errors
-    /// What is wrong with the operator's certificate, for people. The one before goes on.
-    pub(crate) fn reload(&self) -> Result<Vec<String>, String> {
-        self.reload_in(&Surroundings::look())
+    /// What is wrong with a name or the operator's certificate, for people. Those before go on.
+    pub(crate) fn reload(&self, choice: &TlsConfig) -> Result<Vec<String>, String> {
+        self.reload_in(choice, &Surroundings::look()).map_err(|error| error.to_string())
     }
 
-    fn reload_in(&self, here: &Surroundings) -> Result<Vec<String>, String> {
+    fn reload_in(
+        &self,
+        choice: &TlsConfig,
+        here: &Surroundings,
+    ) -> Result<Vec<String>, StartError> {
         let mut upkeep = self.upkeep();
-        let mut done = Vec::new();
-        // Ours first: it doesn't wait for files of others to be in order.
-        done.extend(self.renew(&mut upkeep, here).map_err(|error| error.to_string())?);
-        if let Some(brought) = &mut upkeep.brought {
-            let stamp = Stamp::look(&brought.files);
-            done.push(self.read_brought(brought, stamp, here.now).map_err(|e| e.to_string())?);
-        }
+        // Whatever can fail, before anything changes.
+        let mut chosen = names::chosen(&choice.names)?;
+        let brought = choice.certificate.as_ref().map(|files| Watched::open(files, here.now));
+        let brought = brought.transpose()?;
+        std::mem::swap(&mut upkeep.chosen, &mut chosen);
+        let mut done = match self.renew(&mut upkeep, here) {
+            Ok(made) => Vec::from_iter(made),
+            Err(error) => {
+                upkeep.chosen = chosen;
+                return Err(error);
+            }
+        };
+        done.extend(brought.as_ref().map(Watched::tell_read));
+        let key = brought.as_ref().map(|brought| Arc::clone(&brought.certificate.key));
+        self.shown.replace_brought(key);
+        upkeep.brought = brought;
         Ok(done)
     }
 
@@ -198,15 +215,11 @@ impl Tls {
         // Also when it fails, so that one fault is told once.
         brought.stamp = stamp;
         let certificate = Brought::read(&brought.files)?;
-        self.shown.replace_brought(Arc::clone(&certificate.key));
+        self.shown.replace_brought(Some(Arc::clone(&certificate.key)));
         brought.certificate = certificate;
         brought.worried = None;
         brought.warn_if_worried(now);
-        let file = brought.files.chain.display();
-        Ok(format!(
-            "the certificate {file} was read again; it is valid until {}",
-            brought.certificate.facts.until()
-        ))
+        Ok(brought.tell_read())
     }
 
     fn upkeep(&self) -> MutexGuard<'_, Upkeep> {
@@ -229,6 +242,11 @@ impl Watched {
         Ok(watched)
     }
 
+    fn tell_read(&self) -> String {
+        let (file, until) = (self.files.chain.display(), self.certificate.facts.until());
+        format!("the certificate {file} was read again; it is valid until {until}")
+    }
+
     fn warn_if_worried(&mut self, now: WallMs) {
         // A clock that was set back doesn't silence it.
         let is_fresh = |then: WallMs| now.0.abs_diff(then.0) < WORRIED_EVERY_MS;
@@ -240,6 +258,15 @@ impl Watched {
             tracing::warn!(file = %self.files.chain.display(), "the certificate needs to be renewed: {worry}");
         }
     }
+}
+
+/// Whether certificates could be had so: the chosen names and files are in order. Nothing is kept.
+///
+/// # Errors
+/// [`StartError`], with what is wrong and the way out.
+pub fn check(choice: &TlsConfig) -> Result<(), StartError> {
+    names::chosen(&choice.names)?;
+    choice.certificate.as_ref().map_or(Ok(()), |files| Brought::read(files).map(drop))
 }
 
 /// Keeps the certificates up to date for as long as it is polled. The work is done beside, one at a time.

@@ -21,8 +21,8 @@ impl Shown {
         *self.ours.write().unwrap_or_else(PoisonError::into_inner) = key;
     }
 
-    pub(super) fn replace_brought(&self, key: Arc<CertifiedKey>) {
-        *self.brought.write().unwrap_or_else(PoisonError::into_inner) = Some(key);
+    pub(super) fn replace_brought(&self, key: Option<Arc<CertifiedKey>>) {
+        *self.brought.write().unwrap_or_else(PoisonError::into_inner) = key;
     }
 
     fn ours(&self) -> Arc<CertifiedKey> {

@@ -13,13 +13,15 @@ pub struct Machine {
     /// Its disk. Stop the server before the power comes back.
     pub disk: SimDisk,
     durability: Durability,
+    /// Where it tells how it is, if anywhere; set it before the start.
+    pub health: Option<SocketAddr>,
     server: Option<Handle>,
 }
 
 impl Machine {
     /// With an empty disk; nothing runs yet.
     pub fn new(seed: u64, durability: Durability) -> Self {
-        Self { disk: SimDisk::new(seed), durability, server: None }
+        Self { disk: SimDisk::new(seed), durability, health: None, server: None }
     }
 
     /// Starts the server on what the disk has, on a free port.
@@ -33,6 +35,7 @@ impl Machine {
         let listen = SocketAddr::from(([127, 0, 0, 1], 0));
         let mut config = ServerConfig::new(vec![listen], "unused".into());
         config.lanes = 2;
+        config.health = self.health;
         // All its clients are native, and on a busy computer their first word may come late.
         config.sniff_ms = 30_000;
         let server =
@@ -44,6 +47,12 @@ impl Machine {
     /// Where the server is.
     pub fn address(&self) -> SocketAddr {
         self.server.as_ref().expect("the server runs").addresses()[0]
+    }
+
+    /// Where the server tells how it is.
+    pub fn health_address(&self) -> SocketAddr {
+        let server = self.server.as_ref().expect("the server runs");
+        server.health_address().expect("it was told to")
     }
 
     /// Stops the server.

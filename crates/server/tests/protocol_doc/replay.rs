@@ -144,6 +144,10 @@ fn happens(
             server.hub.guests = false;
             server.restart();
         }
+        ("server", "shows the token $SETUP") => {
+            let token = server.handle.as_ref().and_then(Handle::setup_token);
+            values.insert("SETUP".into(), token.ok_or("there is an admin")?.into());
+        }
         ("server", "registers who has the invite $INVITE") => {
             values.insert("INVITE".into(), server.restart_with_invite()?.into());
         }

@@ -5,6 +5,7 @@
 pub(crate) mod tls;
 
 use hubbub_hub::{Limited, Limits};
+use hubbub_server::verbs::Manager;
 use hubbub_server::{Figures, Handle, Server, ServerConfig};
 use serde_json::{Value, json};
 use std::collections::VecDeque;
@@ -67,6 +68,21 @@ impl TestServer {
         self.handle.as_ref().expect("it runs").figures()
     }
 
+    /// The running server.
+    pub(crate) fn handle(&self) -> &Handle {
+        self.handle.as_ref().expect("it runs")
+    }
+
+    /// Tells it what its operator wants. Not where a runtime runs.
+    pub(crate) fn manager(&self) -> Manager {
+        self.handle.as_ref().expect("it runs").manager()
+    }
+
+    /// The token that makes the first admin.
+    pub(crate) fn setup_token(&self) -> Option<String> {
+        self.handle.as_ref().expect("it runs").setup_token()
+    }
+
     /// Bytes that wait in the outboxes of all connections.
     pub(crate) fn queued_bytes(&self) -> usize {
         self.handle.as_ref().expect("it runs").queued_bytes()
@@ -78,6 +94,11 @@ impl TestServer {
             || format!("{sessions} sessions and {users} users: {:?}", self.figures()),
             || self.figures().sessions == sessions && self.figures().users == users,
         );
+    }
+
+    /// It reads its settings again.
+    pub(crate) fn reload(&self) -> Result<hubbub_server::Reloaded, String> {
+        self.handle.as_ref().expect("it runs").reload()
     }
 
     /// Stops it, and says how long that took.

@@ -7,6 +7,7 @@
 //! [`Store`], so that a simulation of the disk sees the same order each time.
 
 mod audit;
+pub mod backup;
 mod connect;
 mod convert;
 mod erase;

@@ -40,6 +40,8 @@ fn screen_of<'a>(
         registration: Registration::Open,
         has_certificate: false,
         wants_code: true,
+        has_console: false,
+        setup: None,
     };
     change(&mut facts);
     let mut out = Vec::new();
@@ -107,6 +109,49 @@ fn there_is_no_code_where_it_has_no_room_or_is_not_wanted() {
     assert!(!has_code(&screen(&look(80, 24), |facts| facts.wants_code = false)));
     assert!(!has_code(&screen(&Look { blocks: false, ..look(80, 24) }, |_| {})), "dumb");
     assert!(!has_code(&screen(&look(80, 24), |facts| facts.reach = Reach::Local)));
+}
+
+#[test]
+fn the_first_admin_is_told_how_and_everything_else_is_still_seen() {
+    let print = Fingerprint::of_key(b"a key");
+    for reach in [Reach::Local, Reach::Lan, Reach::Internet] {
+        for (columns, rows) in [(60, 24), (80, 24), (200, 60)] {
+            let screen = screen(&look(columns, rows), |facts| {
+                facts.reach = reach;
+                facts.has_console = true;
+                facts.setup = Some("K7QF-2M4D-9XRT-4WPZ");
+            });
+            let wide = screen.iter().find(|line| line.chars().count() > columns);
+            assert_eq!(wide, None, "{columns} {reach:?}");
+            let seen = &screen[screen.len().saturating_sub(rows - 1)..];
+            let words = print.words();
+            for part in ["/setup K7QF-2M4D-9XRT-4WPZ", "No admin yet", "Type help", words[5]] {
+                assert!(has(seen, part), "{columns} {reach:?} {part}: {screen:#?}");
+            }
+            let share = ["Scan the code", "Share this"].iter().any(|part| has(seen, part));
+            assert!(share || reach == Reach::Local, "{columns} {reach:?}: {screen:#?}");
+            assert_eq!(
+                has_code(&screen),
+                columns > 60 && reach == Reach::Lan,
+                "{columns} {reach:?}"
+            );
+        }
+    }
+    assert!(!has(&screen(&look(80, 24), |_| {}), "admin"), "there is one");
+}
+
+#[test]
+fn how_to_stop_it_is_said_with_a_console_and_without() {
+    for reach in [Reach::Local, Reach::Lan] {
+        let said = |has_console| {
+            let change =
+                |facts: &mut Facts<'_>| (facts.reach, facts.has_console) = (reach, has_console);
+            let screen = screen(&look(80, 24), change).join(" ");
+            let text = screen.split_whitespace().collect::<Vec<_>>().join(" ");
+            (text.contains("Ctrl-C stops"), text.contains("Type help"))
+        };
+        assert_eq!((said(false), said(true)), ((true, false), (false, true)), "{reach:?}");
+    }
 }
 
 #[test]
@@ -204,6 +249,8 @@ fn programs_get_the_promised_lines() {
         registration: Registration::Open,
         has_certificate: false,
         wants_code: true,
+        has_console: false,
+        setup: None,
     };
     let mut out = Vec::new();
     to_program(&facts, &mut out).unwrap();

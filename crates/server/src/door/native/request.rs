@@ -187,6 +187,8 @@ impl Native {
                 Command::Members { room: known_room(&room)?, after }
             }
             Request::Users { after } => Command::Users { after },
+            Request::Admin { line } => Command::Manage { line },
+            Request::Setup { token } => Command::Setup { token },
             Request::Ping => Command::Ping,
             Request::Quit => Command::Quit,
         })

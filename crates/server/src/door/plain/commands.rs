@@ -1,5 +1,7 @@
 //! The table of the plain door's commands: one place for parsing, help and suggestions.
 
+use crate::guess;
+
 /// A command that takes a slash.
 pub(crate) struct Spec {
     pub(crate) verb: Verb,
@@ -31,6 +33,8 @@ pub enum Topic {
     Account,
     /// Groups.
     Group,
+    /// What admins of the server do.
+    Admin,
 }
 
 impl Topic {
@@ -46,6 +50,7 @@ impl Topic {
             "private" => Some(Topic::Private),
             "account" | "accounts" => Some(Topic::Account),
             "group" | "groups" => Some(Topic::Group),
+            "admin" | "server" => Some(Topic::Admin),
             _ => find(word.strip_prefix('/').unwrap_or(word)).map(|spec| spec.topic),
         }
     }
@@ -61,6 +66,7 @@ impl Topic {
             Topic::Private => "Private chats are between two who agreed. Commands:",
             Topic::Account => "An account keeps your name, your rooms and private chats. Commands:",
             Topic::Group => "A group is a room for those who were invited. Commands:",
+            Topic::Admin => "Admins may do everything in every room, and this. Commands:",
         }
     }
 
@@ -95,6 +101,11 @@ impl Topic {
                 ("WORD*", "words that begin so"),
             ],
             Topic::Private => &[("@NAME TEXT", "write to somebody; asks and accepts too")],
+            Topic::Admin => &[
+                ("/admin help", "lists the verbs: kick, ban, mute ..."),
+                ("/stats /sessions /announce TEXT", "short for /admin stats, and so on"),
+                ("/audit /reload /shutdown", "the same"),
+            ],
             Topic::People | Topic::Account | Topic::Group => &[],
         }
     }
@@ -166,6 +177,8 @@ pub(crate) enum Verb {
     Away,
     Back,
     Highlight,
+    Admin,
+    Setup,
 }
 
 macro_rules! spec {
@@ -242,6 +255,8 @@ pub(crate) const COMMANDS: &[Spec] = &[
     spec!(Search, Search, ["search", "find", "grep"], "WORDS", "what has all these words; the newest first"),
     spec!(Search, More, ["more"], "", "goes on with the last search or history"),
     spec!(Search, Context, ["context", "around"], "[ROOM|@NAME] #N", "what was said around a message"),
+    spec!(Admin, Admin, ["admin"], "VERB ...", "what the server's operator could do"),
+    spec!(Admin, Setup, ["setup"], "TOKEN", "become the first admin"),
     spec!(People, Away, ["away"], "[TEXT]", "say that you are away, and why"),
     spec!(People, Back, ["back"], "", "say that you are back"),
     spec!(People, Highlight, ["highlight", "highlights"], "[WORDS]", "words that call you, where a client shows it"),
@@ -266,7 +281,7 @@ pub(crate) fn help(topic: Topic) -> String {
 /// The other pages, on the first one.
 const MORE: &str = "\
 -- More: /help room, /help order, /help messages, /help search, /help people.
--- More: /help private, /help group, /help account.
+-- More: /help private, /help group, /help account, /help admin.
 ";
 
 /// The help for somebody who has no name yet.
@@ -284,24 +299,13 @@ impl Spec {
     }
 }
 
-/// Longer words are no misspelt commands, and comparing takes time.
-const LONGEST_GUESSED: usize = 16;
-
 pub(crate) fn find(word: &str) -> Option<&'static Spec> {
     COMMANDS.iter().find(|spec| spec.words.contains(&word))
 }
 
 /// The command that somebody may have meant.
 pub(crate) fn nearest(word: &str) -> Option<&'static str> {
-    if word.len() > LONGEST_GUESSED {
-        return None;
-    }
-    let words = COMMANDS.iter().flat_map(|spec| spec.words).filter(|known| known.len() > 1);
-    words
-        .map(|known| (strsim::damerau_levenshtein(word, known), *known))
-        .filter(|(distance, known)| *distance <= 1 + known.len() / 4)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, known)| known)
+    guess::nearest(word, COMMANDS.iter().flat_map(|spec| spec.words).copied())
 }
 
 #[cfg(test)]

@@ -157,6 +157,7 @@ impl Plain {
                 say::people("Online", &names, count, self.continues(next.is_some()), out);
                 return next.map(|next| Command::Users { after: Some(next) });
             }
+            Reply::Managed { lines } => notices::managed(&lines, out),
             Reply::Pong { .. } if matches!(awaited, Some(Awaited::Last { .. })) => {
                 return self.with_last(awaited, out);
             }
@@ -279,6 +280,7 @@ impl Plain {
             // This door shows neither.
             Notice::Marked { .. } | Notice::Drafted { .. } => String::new(),
             Notice::Warned { text, .. } => format!("! {text}\n"),
+            Notice::Announced { text, by } => notices::announced(&text, by.as_ref()),
             Notice::Dropped { messages } => notices::dropped(&messages),
             Notice::NotStored { to } => {
                 format!("! A message to {to} could not be stored, and was not sent.\n")

@@ -27,6 +27,10 @@ pub use parse::{
 pub use say::delivery;
 pub use telnet::Telnet;
 
+pub(crate) use parse::{Span, span};
+pub(crate) use say::{in_room, when, when_exactly};
+pub(crate) use session::whom;
+
 use super::Variant;
 use crate::admit::Asked;
 use crate::reading::Hits;

@@ -2,7 +2,7 @@
 
 use super::say;
 use hubbub_protocol::frame::{LinkEntry, LinkState, LoginEntry};
-use hubbub_protocol::{DoorKind, UserName, sanitize};
+use hubbub_protocol::{DoorKind, Note, UserName, sanitize};
 use std::fmt::Write as _;
 
 /// That somebody was asked, perhaps because of messages that wait for the answer.
@@ -105,4 +105,17 @@ pub(super) fn highlights(words: &[String]) -> String {
     }
     let words = words.join(", ");
     format!("-- These words call you: {}\n", sanitize::for_terminal_line(&words))
+}
+
+/// What an admin, or whoever runs the server, tells everybody.
+pub(super) fn announced(text: &Note, by: Option<&UserName>) -> String {
+    let by = by.map_or_else(String::new, |by| format!(" from {by}"));
+    format!("-- Announcement{by}: {}\n", sanitize::for_terminal_line(text.as_str()))
+}
+
+/// The answer to a verb.
+pub(super) fn managed(lines: &[String], out: &mut String) {
+    for line in lines {
+        let _ = writeln!(out, "-- {}", sanitize::for_terminal_line(line));
+    }
 }

@@ -11,8 +11,10 @@ pub use message::{MessageLine, Place, Wanted};
 pub use order::OrderLine;
 pub use room::{About, NoteWish, RoomLine, Secret};
 pub use time::Moment;
+pub(crate) use time::{Span, span};
 
 use super::commands::{self, Spec, Topic, Verb};
+use crate::verbs::{self, VerbId};
 use hubbub_protocol::secret::Hidden;
 use hubbub_protocol::{PrivatePolicy, frame::Retention, limits};
 
@@ -117,6 +119,10 @@ pub enum Line {
     Back,
     /// Set the words that call the user; `None`: show them.
     Highlights(Option<Vec<String>>),
+    /// A verb of whoever runs the server, for admins.
+    Manage(String),
+    /// Become the first admin. What follows the verb is a secret.
+    Setup(Hidden),
     /// No such command: what to tell.
     Unknown(String),
     /// Wrong arguments: what to tell.
@@ -188,7 +194,7 @@ fn takes_secret(command: &str) -> bool {
     let word = word.to_ascii_lowercase();
     let spec = commands::find(&word).or_else(|| commands::find(commands::nearest(&word)?));
     spec.is_some_and(|spec| match spec.verb {
-        Verb::Login | Verb::Register | Verb::Passwd => true,
+        Verb::Login | Verb::Register | Verb::Passwd | Verb::Setup => true,
         Verb::Join => !split_word(arguments).1.is_empty(),
         Verb::Set => room::is_key(arguments),
         _ => false,
@@ -245,6 +251,12 @@ fn split_word(text: &str) -> (&str, &str) {
 
 fn slash(word: &str, arguments: &str) -> Line {
     let Some(spec) = commands::find(word) else {
+        // Of the words that stop the server, the one that nobody takes for leaving or for an end of something
+        // else. The others go with `/admin`.
+        let is_slip = |verb: &verbs::Verb| verb.id == VerbId::Exit && word != "shutdown";
+        if verbs::find(word).is_some_and(|verb| !is_slip(verb)) {
+            return Line::Manage(format!("{word} {arguments}").trim_end().to_owned());
+        }
         let hint = commands::nearest(word)
             .map_or_else(|| "/help lists them.".into(), |near| format!("Did you mean /{near}?"));
         let word: String = word.chars().take(40).collect();
@@ -315,6 +327,8 @@ fn understand(spec: &Spec, arguments: &str) -> Option<Line> {
         Verb::Decline => Line::Decline(one_word(arguments)?),
         Verb::Away => Line::Away(text()),
         Verb::Highlight => Line::Highlights(highlights(arguments)),
+        Verb::Admin => Line::Manage(arguments.to_owned()),
+        Verb::Setup if !arguments.is_empty() => Line::Setup(Hidden::new(arguments)),
         _ if !arguments.is_empty() => return None,
         Verb::Back => Line::Back,
         Verb::Leave => Line::Leave,

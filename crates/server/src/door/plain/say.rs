@@ -20,10 +20,23 @@ pub fn delivery(delivery: &Delivery, in_focus: bool, me: Option<UserId>, out: &m
         Delivery::Message { address: RoomAddress::User(to), event } => {
             log::event(&private(event, me, Some(to)), event, &mut text);
         }
-        Delivery::Message { address: RoomAddress::Room(room), event } => {
-            log::event(&prefix(room, in_focus), event, &mut text);
+        Delivery::Message { address: RoomAddress::Room(room), .. }
+        | Delivery::Member { room, .. }
+        | Delivery::Renamed { room, .. }
+        | Delivery::Away { room, .. } => in_room(&prefix(room, in_focus), delivery, &mut text),
+        // People would not call the number of others news.
+        Delivery::Count { .. } | Delivery::Typing { .. } => {}
+    }
+    out.extend_from_slice(text.as_bytes());
+}
+
+/// What happened in a room, as lines behind a prefix. Nothing of what isn't news, or private.
+pub(crate) fn in_room(prefix: &str, delivery: &Delivery, out: &mut String) {
+    match delivery {
+        Delivery::Message { address: RoomAddress::Room(_), event } => {
+            log::event(prefix, event, out)
         }
-        Delivery::Member { room, user, change, .. } => {
+        Delivery::Member { user, change, .. } => {
             let what = match change {
                 MemberChange::Joined => "joined",
                 MemberChange::Left => "left",
@@ -32,19 +45,18 @@ pub fn delivery(delivery: &Delivery, in_focus: bool, me: Option<UserId>, out: &m
                 MemberChange::Owner => "is the owner of this group now",
                 MemberChange::Kicked => "was sent out",
             };
-            let _ = writeln!(text, "{}-- {} {what}", prefix(room, in_focus), user.name);
+            let _ = writeln!(out, "{prefix}-- {} {what}", user.name);
         }
-        Delivery::Renamed { room, user, old } => {
-            let _ = writeln!(text, "{}-- {old} is {} now", prefix(room, in_focus), user.name);
+        Delivery::Renamed { user, old, .. } => {
+            let _ = writeln!(out, "{prefix}-- {old} is {} now", user.name);
         }
-        // People would not call the number of others news.
-        Delivery::Count { .. } | Delivery::Typing { .. } => {}
-        Delivery::Away { room, user, note } => {
-            let what = away(note.as_ref());
-            let _ = writeln!(text, "{}-- {} is {what}", prefix(room, in_focus), user.name);
+        Delivery::Away { user, note, .. } => {
+            let _ = writeln!(out, "{prefix}-- {} is {}", user.name, away(note.as_ref()));
         }
+        Delivery::Message { address: RoomAddress::User(_), .. }
+        | Delivery::Count { .. }
+        | Delivery::Typing { .. } => {}
     }
-    out.extend_from_slice(text.as_bytes());
 }
 
 /// What marks a private message. One's own, of another session, say to whom they went.
@@ -159,10 +171,19 @@ pub(super) fn wrapped<'a>(words: impl Iterator<Item = &'a str>, out: &mut String
 }
 
 /// A time by the server's clock and zone.
-pub(super) fn when(time: WallMs) -> String {
+pub(crate) fn when(time: WallMs) -> String {
+    local(time, "%Y-%m-%d %H:%M")
+}
+
+/// The same, with seconds.
+pub(crate) fn when_exactly(time: WallMs) -> String {
+    local(time, "%Y-%m-%d %H:%M:%S")
+}
+
+fn local(time: WallMs, format: &str) -> String {
     let time = i64::try_from(time.0).ok();
     let time = time.and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok()).unwrap_or_default();
-    time.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M").to_string()
+    time.to_zoned(jiff::tz::TimeZone::system()).strftime(format).to_string()
 }
 
 pub(super) fn time_now() -> String {

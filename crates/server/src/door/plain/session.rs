@@ -16,6 +16,8 @@ use hubbub_protocol::{
 
 use rooms::join;
 
+pub(crate) use rooms::whom;
+
 impl Plain {
     pub(super) fn decode_named(&mut self, line: Line) -> Option<Asked> {
         Some(match line {
@@ -51,6 +53,12 @@ impl Plain {
             Line::Highlights(None) => self.answer(&notices::highlights(&self.highlights)),
             Line::Highlights(Some(words)) => {
                 self.awaiting(Awaited::Highlights(words.clone()), Command::Highlights { words })
+            }
+            Line::Manage(line) => command(Command::Manage { line }),
+            Line::Setup(token) => {
+                let said =
+                    "-- You are an admin of this server now. /help admin tells more.\n".into();
+                self.awaiting(Awaited::Done(said), Command::Setup { token })
             }
             Line::Sync => command(Command::Ping),
             Line::Quit => command(Command::Quit),

@@ -80,6 +80,7 @@ fn info() -> RoomInfo {
         member_limit: None,
         slow_s: 0,
         pinned: Vec::new(),
+        transcribed: false,
         role: None,
         created: THEN,
     }

@@ -143,9 +143,30 @@ fn a_replaced_one_is_shown_after_a_reload() {
     let (chain, key) = guested.trusted.certify(TODAY + 180);
     assert!(!guested.is_shown(&tls, &chain));
     guested.bring(&chain, &key);
-    let done = tls.reload_in(&today()).unwrap();
+    let done = tls.reload_in(&guested.choice, &today()).unwrap();
     assert!(done.iter().any(|done| done.contains("fullchain.pem")), "{done:?}");
     assert!(guested.is_shown(&tls, &chain));
+}
+
+#[test]
+fn one_can_be_brought_and_taken_back_while_the_server_runs() {
+    let guested = Guested::new();
+    let tls = guested.home.start(&today());
+    let chain = std::fs::read_to_string(&guested.files().chain).unwrap();
+    let is_shown = || guested.browser().visit(&tls).is_ok();
+    assert!(!is_shown());
+    tls.reload_in(&guested.choice, &today()).unwrap();
+    assert!(guested.is_shown(&tls, &chain));
+    let missing = OwnCertificate { chain: "/missing.pem".into(), ..guested.files().clone() };
+    let missing = TlsConfig { certificate: Some(missing), names: vec!["box.example".into()] };
+    tls.reload_in(&missing, &today()).unwrap_err();
+    assert!(guested.is_shown(&tls, &chain), "what is wrong changes nothing");
+    let native = Visitor::trusting(guested.home.authority()).speaking(&[ALPN_NATIVE]);
+    native.calling_it("box.example").visit(&tls).unwrap_err();
+    tls.reload_in(&TlsConfig::default(), &today()).unwrap();
+    assert!(!is_shown());
+    tls.check(&today());
+    assert!(!is_shown(), "it does not come back");
 }
 
 #[test]
@@ -174,7 +195,7 @@ fn a_broken_one_leaves_the_one_before_and_says_why() {
     let tls = guested.start();
     let before = std::fs::read_to_string(&guested.files().chain).unwrap();
     guested.bring("nothing", "of use");
-    let error = tls.reload_in(&today()).unwrap_err();
+    let error = tls.reload_in(&guested.choice, &today()).unwrap_err().to_string();
     assert!(error.contains("fullchain.pem"), "{error}");
     assert!(guested.is_shown(&tls, &before));
     std::fs::remove_file(&guested.files().chain).unwrap();
@@ -187,7 +208,7 @@ fn ours_is_renewed_also_while_theirs_is_broken() {
     let guested = Guested::new();
     let tls = guested.start();
     guested.bring("nothing", "of use");
-    tls.reload_in(&here(TODAY, &["10.0.0.7"])).unwrap_err();
+    tls.check(&here(TODAY, &["10.0.0.7"]));
     let native = Visitor::trusting(guested.home.authority()).speaking(&[ALPN_NATIVE]);
     native.calling_it("10.0.0.7").visit(&tls).unwrap();
 }

@@ -12,12 +12,12 @@ fn a_new_address_needs_a_new_certificate_of_the_same_authority() {
     visitor.visit(&tls).unwrap_err();
 
     let config = tls.config();
-    let done = tls.reload_in(&moved).unwrap();
+    let done = tls.reload_in(&TlsConfig::default(), &moved).unwrap();
     assert!(done.len() == 1 && done[0].contains("lacks 10.0.0.7"), "{done:?}");
     assert_ne!(leaf(&home, &tls, TODAY), before);
     visitor.visit(&tls).unwrap();
     assert!(Arc::ptr_eq(&config, &tls.config()));
-    assert_eq!(tls.reload_in(&moved).unwrap(), Vec::<String>::new());
+    assert_eq!(tls.reload_in(&TlsConfig::default(), &moved).unwrap(), Vec::<String>::new());
 
     let again = home.start(&moved);
     assert_eq!(again.authority(), tls.authority());
@@ -43,6 +43,21 @@ fn a_new_name_is_in_the_certificate_after_the_next_start() {
     let tls = home.start_with(&choice);
     assert_eq!(tls.authority(), print);
     Visitor::trusting(home.authority()).calling_it("chat.example.org").visit(&tls).unwrap();
+}
+
+#[test]
+fn a_name_that_is_chosen_while_the_server_runs_is_in_its_certificate() {
+    let home = Home::new();
+    let tls = home.start(&today());
+    let visitor = Visitor::trusting(home.authority()).calling_it("chat.example.org");
+    visitor.visit(&tls).unwrap_err();
+    let names = |name: &str| TlsConfig { names: vec![name.into()], ..TlsConfig::default() };
+    tls.reload_in(&names("a b"), &today()).unwrap_err();
+    tls.reload_in(&names("chat.example.org"), &today()).unwrap();
+    visitor.visit(&tls).unwrap();
+    let moved = here(TODAY, &["10.0.0.7"]);
+    tls.check(&moved);
+    visitor.visit(&tls).unwrap();
 }
 
 #[test]
@@ -89,7 +104,7 @@ fn a_clock_beyond_all_calendars_breaks_nothing() {
     let home = Home::new();
     let end_of_time = Surroundings { now: WallMs(u64::MAX), ..today() };
     let tls = home.start(&end_of_time);
-    assert_eq!(tls.reload_in(&end_of_time).unwrap(), Vec::<String>::new());
+    assert_eq!(tls.reload_in(&TlsConfig::default(), &end_of_time).unwrap(), Vec::<String>::new());
     tls.check(&today());
     Visitor::trusting(home.authority()).visit(&tls).unwrap();
 }

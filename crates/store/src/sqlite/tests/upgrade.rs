@@ -30,6 +30,10 @@ fn version_1(config: &SqliteConfig) {
     conn.pragma_update(None, "user_version", 1).unwrap();
 }
 
+fn upgraded_data(loaded: &Loaded) -> Loaded {
+    Loaded { epoch: loaded.epoch, snapshot: loaded.snapshot.clone() }
+}
+
 #[test]
 fn version_1_is_upgraded_with_all_that_is_in_it() {
     let folder = tempfile::tempdir().unwrap();
@@ -69,7 +73,62 @@ fn version_1_is_upgraded_with_all_that_is_in_it() {
     store.recover().unwrap();
     drop((store, reader));
 
+    // The copy can be restored, here or by an older program.
+    let copy = folder.path().join("hubbub.db.before-v2");
+    let mut at_rest = backup::AtRest::open(&copy).unwrap();
+    at_rest.check(Box::new(|| false)).unwrap();
+    assert_eq!((at_rest.label().unwrap(), at_rest.files(9).unwrap()), (None, Vec::new()));
+    let contents = at_rest.contents().unwrap();
+    assert_eq!((contents.version, contents.epoch, contents.messages), (1, Epoch(3), 3));
+    assert_eq!((contents.rooms, contents.private_chats, contents.accounts), (2, 1, 2));
+    let restored = folder.path().join("restored.db");
+    std::fs::copy(&copy, &restored).unwrap();
+    backup::unpack(&restored, Epoch(77)).unwrap();
+    let mut upgraded = SqliteStore::open(SqliteConfig::new(restored)).unwrap();
+    assert_eq!(upgraded.load().unwrap(), Loaded { epoch: Epoch(77), ..upgraded_data(&loaded) });
+    drop(upgraded);
+
     // The copy is what it was: a second upgrade finds the same.
     let copy = SqliteConfig { path: folder.path().join("hubbub.db.before-v2"), ..config };
     assert_eq!(SqliteStore::open(copy).unwrap().load().unwrap(), loaded);
+}
+
+#[test]
+fn a_copy_that_was_cut_short_makes_room_for_the_next_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = quick(folder.path());
+    version_1(&config);
+    // As a kill in the middle leaves them.
+    for name in ["hubbub.db.before-v2.part", "hubbub.db.before-v2.part-journal"] {
+        std::fs::write(folder.path().join(name), "half").unwrap();
+    }
+    drop(SqliteStore::open(config).unwrap());
+    let names = std::fs::read_dir(folder.path()).unwrap();
+    let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let copies: Vec<_> = names.filter(|name| name.contains("before")).collect();
+    assert_eq!(copies, ["hubbub.db.before-v2"]);
+    let copy = folder.path().join(&copies[0]);
+    backup::AtRest::open(&copy).unwrap().check(Box::new(|| false)).unwrap();
+}
+
+#[test]
+fn nothing_is_left_of_a_copy_that_fails() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = quick(folder.path());
+    version_1(&config);
+    let conn = Connection::open(&config.path).unwrap();
+    // A copy without this index would not be whole.
+    conn.execute_batch(
+        "CREATE TABLE odd (a TEXT); INSERT INTO odd VALUES ('x');
+         PRAGMA writable_schema = ON;
+         UPDATE sqlite_schema SET sql = 'CREATE TABLE odd (a TEXT NOT NULL)' WHERE name = 'odd';
+         UPDATE odd SET a = NULL;",
+    )
+    .unwrap();
+    drop(conn);
+    let error = SqliteStore::open(config).err().unwrap();
+    assert!(error.to_string().contains("cop"), "{error}");
+    let names = std::fs::read_dir(folder.path()).unwrap();
+    let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    assert_eq!(names.filter(|name| name.contains("before")).count(), 0);
 }

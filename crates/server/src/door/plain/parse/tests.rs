@@ -97,6 +97,15 @@ fn before_the_name_accounts_have_verbs_without_a_slash() {
 }
 
 #[test]
+fn the_server_is_not_stopped_by_a_slip() {
+    assert!(matches!(parse("/stop"), Line::Unknown(_)));
+    assert_eq!(parse("/exit"), Line::Quit);
+    for (line, verb) in [("/shutdown", "shutdown"), ("/admin stop", "stop"), ("/stats", "stats")] {
+        assert_eq!(parse(line), Line::Manage(verb.into()), "{line}");
+    }
+}
+
+#[test]
 fn an_unknown_command_is_never_said_and_names_the_nearest() {
     assert_eq!(
         parse("/jion work"),

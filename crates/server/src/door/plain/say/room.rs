@@ -43,12 +43,19 @@ pub(crate) fn joined(
             let _ = writeln!(text, "-- {what}: {}", line(note));
         }
     }
+    if info.transcribed {
+        let _ = writeln!(text, "-- This room is transcribed: {TRANSCRIBED}.");
+    }
     let notes = if created { Vec::new() } else { manners(info) };
     if !notes.is_empty() {
         let _ = writeln!(text, "-- {}", notes.join(" "));
     }
     text
 }
+
+/// What that means for whoever speaks there.
+const TRANSCRIBED: &str =
+    "what is said here is also written to a file by the server, and stays there when it is deleted";
 
 /// What somebody minds who speaks in a room, and what one may do there.
 fn manners(info: &RoomInfo) -> Vec<String> {
@@ -80,6 +87,9 @@ pub(crate) fn info(room: &RoomName, info: &RoomInfo, out: &mut String) {
         RoomSort::Pin => "a room that is found by its name and PIN",
     };
     let _ = writeln!(out, "-- {room} is {sort}. The server can read what is said there.");
+    if info.transcribed {
+        let _ = writeln!(out, "-- It is transcribed: {TRANSCRIBED}.");
+    }
     let join = match (info.invite_only, info.key, info.sort) {
         (true, false, _) => "who is invited",
         (true, true, _) => "who is invited and has the key",

@@ -126,7 +126,7 @@ impl Plain {
 
 /// Whom a ban or a mute is for: a pattern, an address or network, `address:NAME`, or a name. No name
 /// has the characters of a pattern or begins with a digit.
-fn whom(typed: &str) -> Result<Whom, Refusal> {
+pub(crate) fn whom(typed: &str) -> Result<Whom, Refusal> {
     let invalid = |text: String| Refusal::new(ErrorCode::WhomInvalid, text);
     let user = |name: &str| UserName::known(name).map_err(|e| invalid(format!("{name}: {e}.")));
     let of_address = ["address:", "ip:"].iter().find_map(|start| typed.strip_prefix(start));

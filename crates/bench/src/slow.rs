@@ -26,6 +26,9 @@ const AIM_BYTES: u64 = (256 + 128) << 20;
 const ROOM: &str = "den";
 /// Chat before it counts.
 const WARM_UP: Duration = Duration::from_secs(2);
+/// So long those who stop take what their sockets and outboxes have room for, and are readers like others:
+/// what the server does then is told, and not compared.
+const FILLING: Duration = Duration::from_secs(6);
 /// Longest time that the bytes may take.
 const LONGEST: Duration = Duration::from_secs(300);
 
@@ -79,7 +82,9 @@ struct Run {
     stopped: u32,
     /// Until the bytes had reached the others.
     seconds: f64,
-    /// The others, while some have stopped, and while these come back.
+    /// The others, while the sockets of those who stopped fill, while they are full or closed, and while
+    /// these come back.
+    filling: Phase,
     flowing: Phase,
     returning: Phase,
     memory: Seen,
@@ -123,7 +128,9 @@ fn run_one(count: u32, options: &Options, seed: u64) -> Result<Run> {
     let mut ordinary = Ordinary::enter(server.address(), manner, seed)?;
     let watch = Watch::begin(server.pid())?;
     ordinary.talk(WARM_UP)?;
-    let (goal, began) = (options.megabytes * 1_000_000, Instant::now());
+    let goal = ordinary.bytes + options.megabytes * 1_000_000;
+    let began = Instant::now();
+    ordinary.talk(FILLING)?;
     ordinary.talk_until(|ordinary| ordinary.bytes >= goal || began.elapsed() > LONGEST)?;
     let seconds = began.elapsed().as_secs_f64();
     if ordinary.bytes < goal {
@@ -137,10 +144,10 @@ fn run_one(count: u32, options: &Options, seed: u64) -> Result<Run> {
         returning.join().unwrap_or_else(|_| Err("the readers' thread panicked".into()))
     })?;
     let memory = watch.end()?;
-    let phases: [Phase; 3] =
+    let phases: [Phase; 4] =
         ordinary.finish()?.try_into().map_err(|_| "there are as many phases as were begun")?;
-    let [_, flowing, returning] = phases;
-    let run = Run { stopped: count, seconds, flowing, returning, memory, returned };
+    let [_, filling, flowing, returning] = phases;
+    let run = Run { stopped: count, seconds, filling, flowing, returning, memory, returned };
     progress(format_args!("{run}"));
     Ok(run)
 }
@@ -161,10 +168,10 @@ impl Run {
         if self.memory.peak_bytes > AIM_BYTES {
             misses.push("memory");
         }
-        if self.flowing.missing + self.returning.missing > 0 {
+        if self.filling.missing + self.flowing.missing + self.returning.missing > 0 {
             misses.push("messages lost");
         }
-        if self.flowing.refused + self.returning.refused > 0 {
+        if self.filling.refused + self.flowing.refused + self.returning.refused > 0 {
             misses.push("others refused");
         }
         if self.returned.complete != u64::from(self.stopped) {
@@ -188,17 +195,17 @@ impl fmt::Display for Found {
         )?;
         writeln!(
             f,
-            "| stopped | ack p50 / p99, ms | delivery p50 / p99, ms | times without | server RSS before / peak, MiB | kernel TCP peak, MiB | closed by the server (told `slow`) | found everything | back after, s | others' delivery p99 meanwhile, ms | verdict |"
+            "| stopped | ack p50 / p99, ms | delivery p50 / p99, ms | times without | server RSS before / peak, MiB | kernel TCP peak, MiB | closed by the server (told `slow`) | found everything | back after, s | others' delivery p99 meanwhile, ms | and while sockets filled, ms | verdict |"
         )?;
-        writeln!(f, "|---|---|---|---|---|---|---|---|---|---|---|")?;
+        writeln!(f, "|---|---|---|---|---|---|---|---|---|---|---|---|")?;
         let without = runs.iter().find(|run| run.stopped == 0);
         for run in runs {
-            let Run { stopped, flowing, returning, memory, returned, .. } = run;
+            let Run { stopped, filling, flowing, returning, memory, returned, .. } = run;
             let (ack, delivery) = (&flowing.acknowledged, &flowing.delivered);
             let ratio = without.map_or_else(String::new, |to| format!("{:.1}", run.ratio(to)));
             writeln!(
                 f,
-                "| {stopped} | {:.1} / {:.1} | {:.1} / {:.1} | {ratio} | {} / {} | {} | {} ({}) | {} | {:.1} | {:.1} | {} |",
+                "| {stopped} | {:.1} / {:.1} | {:.1} / {:.1} | {ratio} | {} / {} | {} | {} ({}) | {} | {:.1} | {:.1} | {:.1} | {} |",
                 ack.p50_ms,
                 ack.p99_ms,
                 delivery.p50_ms,
@@ -211,6 +218,7 @@ impl fmt::Display for Found {
                 returned.complete,
                 returned.seconds,
                 returning.delivered.p99_ms,
+                filling.delivered.p99_ms,
                 run.verdict(without)
             )?;
         }

@@ -81,11 +81,7 @@ fn human(entry: &AuditEntry, zone: &TimeZone) -> String {
     let act = entry.act.word();
     let name = one_word(&entry.name);
     let peer = entry.peer.map_or_else(|| "-".into(), |peer| peer.to_string());
-    let door = match entry.door {
-        Some(DoorKind::Native) => "native",
-        Some(DoorKind::Plain) => "plain",
-        None => "-",
-    };
+    let door = entry.door.map_or("-", DoorKind::word);
     let reason = sanitize::for_terminal_line(&entry.reason);
     let line = format!("{time}  {act:<16}  {name:<16}  {peer:<21}  {door:<6}  {reason}");
     line.trim_end().to_owned()

@@ -15,6 +15,17 @@ pub enum DoorKind {
     Plain,
 }
 
+impl DoorKind {
+    /// The stable word.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Native => "native",
+            Self::Plain => "plain",
+        }
+    }
+}
+
 macro_rules! acts {
     ($($(#[$doc:meta])* $variant:ident = $word:literal,)*) => {
         /// What happened.

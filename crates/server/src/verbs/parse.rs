@@ -2,7 +2,7 @@
 
 use super::table::{self, Verb, VerbId};
 use super::{Answer, VerbError};
-use crate::door::plain::{Span, span, whom};
+use crate::door::plain::{Span, span, split_word, whom};
 use hubbub_hub::Whom;
 use hubbub_protocol::{Note, RestrictionKind, RoomName, UserName, sanitize};
 use serde_json::json;
@@ -196,14 +196,6 @@ fn one_word(arguments: &str) -> Result<&str, Problem> {
         return Err(Problem::Form);
     }
     Ok(name)
-}
-
-fn split_word(text: &str) -> (&str, &str) {
-    let text = text.trim_start();
-    match text.split_once(char::is_whitespace) {
-        Some((word, rest)) => (word, rest.trim()),
-        None => (text, ""),
-    }
 }
 
 /// The answer to `help`.

@@ -252,13 +252,6 @@ pub(super) fn users(users: &[UserOverview], online: usize) -> Answer {
     Answer { lines, data: json!({"users": users, "online": online}) }
 }
 
-fn door(door: DoorKind) -> &'static str {
-    match door {
-        DoorKind::Native => "native",
-        DoorKind::Plain => "plain",
-    }
-}
-
 pub(super) fn sessions(sessions: &[SessionOverview]) -> Answer {
     let (shown, more) = shorten(sessions);
     let row = |session: &SessionOverview| {
@@ -267,7 +260,7 @@ pub(super) fn sessions(sessions: &[SessionOverview]) -> Answer {
         [
             safe(name),
             session.peer.to_string(),
-            door(session.door).into(),
+            session.door.word().into(),
             private.into(),
             when(session.since),
         ]
@@ -322,9 +315,9 @@ pub(super) fn audit(entries: &[AuditEntry]) -> Answer {
     let row = |entry: &AuditEntry| {
         // Without a name and an address it was whoever runs the server.
         let name = if entry.peer.is_none() { "server".into() } else { one_word(&entry.name) };
-        let from = entry
-            .peer
-            .map_or_else(String::new, |peer| format!("{peer} {}", entry.door.map_or("", door)));
+        let from = entry.peer.map_or_else(String::new, |peer| {
+            format!("{peer} {}", entry.door.map_or("", DoorKind::word))
+        });
         [when(entry.time), entry.act.word().into(), name, from, safe(&entry.reason)]
     };
     let mut lines = columns(&entries.iter().map(row).collect::<Vec<_>>());

@@ -1,7 +1,7 @@
 //! The audit log as SQL.
 
-use super::convert::{door, door_word, int, optional, parsed, uint, word};
-use hubbub_protocol::audit::{AuditAct, AuditEntry};
+use super::convert::{door, int, optional, parsed, uint, word};
+use hubbub_protocol::audit::{AuditAct, AuditEntry, DoorKind};
 use hubbub_protocol::{UserId, WallMs};
 use rusqlite::{Connection, Row};
 
@@ -33,7 +33,7 @@ pub(super) fn write(conn: &Connection, entry: &AuditEntry) -> rusqlite::Result<(
         entry.user.map(|user| int(user.0)).transpose()?,
         &entry.name,
         entry.peer.map(|peer| peer.to_string()),
-        entry.door.map(door_word),
+        entry.door.map(DoorKind::word),
         &entry.reason,
     ))
     .map(drop)

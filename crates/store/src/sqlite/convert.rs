@@ -68,16 +68,9 @@ pub(super) fn unknown(at: usize, number: i64) -> rusqlite::Error {
     rusqlite::Error::IntegralValueOutOfRange(at, number)
 }
 
-pub(super) fn door_word(door: DoorKind) -> &'static str {
-    match door {
-        DoorKind::Native => "native",
-        DoorKind::Plain => "plain",
-    }
-}
-
 pub(super) fn door(row: &Row<'_>, at: usize) -> rusqlite::Result<DoorKind> {
     word(row, at, |word| {
-        [DoorKind::Native, DoorKind::Plain].into_iter().find(|&door| door_word(door) == word)
+        [DoorKind::Native, DoorKind::Plain].into_iter().find(|door| door.word() == word)
     })
 }
 

@@ -1,6 +1,6 @@
 //! Accounts, and what is kept with them: written one by one, read all at the start.
 
-use super::convert::{all, door, door_word, int, json, optional, parsed, to_json, uint, unknown};
+use super::convert::{all, door, int, json, optional, parsed, to_json, uint, unknown};
 use hubbub_protocol::account::{
     AccountRecord, Credential, CredentialKind, Credentials, InviteRecord, LoginRecord, PlaceRecord,
     RequestRecord,
@@ -77,7 +77,7 @@ pub(super) fn write_login(conn: &Connection, login: &LoginRecord) -> rusqlite::R
             int(login.created.0)?,
             int(login.seen.0)?,
             login.peer.to_string(),
-            door_word(login.door),
+            login.door.word(),
         ),
     )
 }

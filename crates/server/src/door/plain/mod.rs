@@ -27,7 +27,7 @@ pub use parse::{
 pub use say::delivery;
 pub use telnet::Telnet;
 
-pub(crate) use parse::{Span, span};
+pub(crate) use parse::{Span, span, split_word};
 pub(crate) use say::{in_room, when, when_exactly};
 pub(crate) use session::whom;
 

@@ -2,7 +2,7 @@
 
 use super::say;
 use hubbub_protocol::frame::{LinkEntry, LinkState, LoginEntry};
-use hubbub_protocol::{DoorKind, Note, UserName, sanitize};
+use hubbub_protocol::{Note, UserName, sanitize};
 use std::fmt::Write as _;
 
 /// That somebody was asked, perhaps because of messages that wait for the answer.
@@ -83,10 +83,7 @@ pub(super) fn links(links: &[LinkEntry], out: &mut String) {
 pub(super) fn logins(logins: &[LoginEntry], out: &mut String) {
     out.push_str("-- Your logins, last used:\n");
     for (at, login) in logins.iter().enumerate() {
-        let door = match login.door {
-            DoorKind::Native => "native",
-            DoorKind::Plain => "plain",
-        };
+        let door = login.door.word();
         let note = match (login.current, login.online) {
             (true, _) => "  this one",
             (false, true) => "  online",

@@ -241,7 +241,8 @@ fn after_words(line: &str, count: usize) -> &str {
     (0..count).fold(line, |rest, _| split_word(rest).1)
 }
 
-fn split_word(text: &str) -> (&str, &str) {
+/// The first word, and what follows it without blanks around.
+pub(crate) fn split_word(text: &str) -> (&str, &str) {
     let text = text.trim_start();
     match text.split_once(char::is_whitespace) {
         Some((word, rest)) => (word, rest.trim()),
